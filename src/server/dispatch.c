@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dispatch: from parsed requests to handlers. A batch goes through three passes, so that the cache misses of its lookups
+ * overlap: resolve names and hash keys (prefetching buckets), prefetch entries, then check and execute each request in order.
+ *
+ * Checks, in the order of Redis: known, arity, authentication, loading, writes stopped by a failed save.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/ticks.h"
+#include "server/state.h"
+
+#define PREFETCH_KEYS_MAX 256
+
+/* A batch on its way through the passes. */
+struct pass {
+    const struct command *commands[RESP_BATCH_COMMANDS];
+    uint64_t hashes[PREFETCH_KEYS_MAX];
+    unsigned hash_count;
+};
+
+/* --- pass 1: names and hashes --- */
+
+static bool has_name(const struct command *cmd, struct slice name) { return slice_is_word(name, cmd->name); }
+
+/* The command before is the likely one: pipelines repeat themselves. */
+static const struct command *resolve(const struct resp_command *request, const struct command *guess)
+{
+    if (guess != NULL && guess->subcommands == NULL && command_parent(guess) == NULL && has_name(guess, arg_slice(&request->argv[0])))
+        return guess;
+    return command_resolve(request->argv, request->argc);
+}
+
+static void hash_keys(struct pass *pass, const struct db *db, const struct command *cmd, const struct resp_command *request)
+{
+    const struct key_spec *spec = &cmd->keys[0];
+    if (spec->step <= 0 || spec->keyword != NULL || spec->is_keynum || (spec->flags & KEY_NOT_KEY) != 0) return;
+    int argc = (int)request->argc;
+    int last = spec->last < 0 ? argc + spec->last : spec->index + spec->last;
+    for (int i = spec->index; i <= last && i < argc && pass->hash_count < PREFETCH_KEYS_MAX; i += spec->step) {
+        struct arg *key = &request->argv[i];
+        key->hash = hash_bytes(key->ptr, key->len);
+        pass->hashes[pass->hash_count++] = key->hash;
+        db_prefetch_bucket(db, key->hash);
+    }
+}
+
+static void prepare(struct client *c, struct resp_batch *batch, struct pass *pass)
+{
+    const struct command *guess = c->last_command;
+    pass->hash_count = 0;
+    for (unsigned i = 0; i < batch->count; i++) {
+        const struct resp_command *request = &batch->commands[i];
+        if (request->argc == 0) continue;
+        guess = pass->commands[i] = resolve(request, guess);
+        if (guess != NULL && batch->count > 1) hash_keys(pass, c->db, guess, request);
+    }
+    for (unsigned i = 0; i < pass->hash_count; i++) db_prefetch_entry(c->db, pass->hashes[i]);
+}
+
+/* --- pass 2: checks --- */
+
+static void reject_unknown(struct client *c, const struct resp_command *request)
+{
+    struct slice name = arg_slice(&request->argv[0]);
+    const struct command *container = command_find(name);
+    if (container != NULL) {
+        char upper[32];
+        size_t n = 0;
+        for (; container->name[n] != '\0' && n + 1 < sizeof(upper); n++) upper[n] = (char)(container->name[n] & ~0x20);
+        upper[n] = '\0';
+        struct slice sub = arg_slice(&request->argv[1]);
+        reply_errorf(&c->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.", (int)(sub.len < 128 ? sub.len : 128), sub.ptr, upper);
+        return;
+    }
+    char args[160];
+    size_t len = 0;
+    for (unsigned i = 1; i < request->argc && len < 128; i++) {
+        struct slice a = arg_slice(&request->argv[i]);
+        size_t room = 128 - len;
+        len += (size_t)snprintf(args + len, sizeof(args) - len, "'%.*s' ", (int)(a.len < room ? a.len : room), a.ptr);
+    }
+    args[len] = '\0';
+    reply_errorf(&c->reply, "ERR unknown command '%.*s', with args beginning with: %s", (int)(name.len < 128 ? name.len : 128), name.ptr,
+                 args);
+}
+
+static bool arity_fits(const struct command *cmd, unsigned argc)
+{
+    return cmd->arity >= 0 ? argc == (unsigned)cmd->arity : argc >= (unsigned)-cmd->arity;
+}
+
+#define MISCONF                                                                                                                       \
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the "  \
+    "data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails "            \
+    "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+
+/* NULL, or why the command must not run now. */
+static const char *refusal(const struct client *c, const struct command *cmd)
+{
+    if (!c->is_authenticated && (cmd->flags & CMD_NO_AUTH) == 0) return "NOAUTH Authentication required.";
+    if (c->server->persistence.loading && (cmd->flags & CMD_LOADING) == 0) return "LOADING Redis is loading the dataset in memory";
+    bool is_write = (cmd->flags & CMD_WRITE) != 0 || strcmp(cmd->name, "ping") == 0;
+    if (is_write && snapshot_writes_are_stopped(c->server)) return MISCONF;
+    return NULL;
+}
+
+/* True when the request may be executed; else the error is replied and counted. */
+static bool admit(struct client *c, const struct command *cmd, const struct resp_command *request)
+{
+    if (cmd == NULL) {
+        reject_unknown(c, request);
+        return false;
+    }
+    const char *why = NULL;
+    if (!arity_fits(cmd, request->argc)) {
+        char name[64];
+        command_full_name(cmd, name);
+        reply_errorf(&c->reply, "ERR wrong number of arguments for '%s' command", name);
+    } else if ((why = refusal(c, cmd)) != NULL) {
+        reply_error(&c->reply, why);
+    } else {
+        return true;
+    }
+    command_stats(cmd)->rejected++;
+    return false;
+}
+
+/* --- pass 3: execution --- */
+
+void server_refresh_clock(struct server *s)
+{
+    s->now_ms = clock_wall_ms();
+    s->now_ticks = s->clock_read_ticks = ticks_now();
+}
+
+/* CLIENT REPLY SKIP silences exactly the command after it. */
+static void advance_reply_mode(struct client *c)
+{
+    if (c->reply_mode == CLIENT_REPLY_SKIPPING) {
+        c->reply_mode = CLIENT_REPLY_ON;
+        c->reply.muted = false;
+    } else if (c->reply_mode == CLIENT_REPLY_SKIP_NEXT) {
+        c->reply_mode = CLIENT_REPLY_SKIPPING;
+        c->reply.muted = true;
+    }
+}
+
+static void execute(struct client *c, const struct command *cmd, const struct resp_command *request)
+{
+    struct server *s = c->server;
+    struct call call = {
+        .server = s,
+        .client = c,
+        .reply = &c->reply,
+        .db = c->db,
+        .argv = request->argv,
+        .argc = request->argc,
+        .command = cmd,
+        .now_ms = s->now_ms,
+    };
+    uint64_t errors = c->reply.error_count;
+    uint64_t started = s->now_ticks;
+    cmd->handler(&call);
+    uint64_t ended = ticks_now();
+    struct command_stats *stats = command_stats(cmd);
+    stats->calls++;
+    stats->ticks += ended > started ? ended - started : 0;
+    stats->failed += c->reply.error_count != errors;
+    s->stats.commands_processed++;
+    c->commands++;
+    s->now_ticks = ended;
+}
+
+static void run_one(struct client *c, const struct command *cmd, const struct resp_command *request, uint64_t stale_ticks)
+{
+    struct server *s = c->server;
+    uint64_t errors = c->reply.error_count;
+    /* A command that took long leaves an old clock behind: no expired key may be seen through it. */
+    if (s->now_ticks - s->clock_read_ticks > stale_ticks) server_refresh_clock(s);
+    if (admit(c, cmd, request)) {
+        c->last_command = cmd;
+        execute(c, cmd, request);
+    }
+    if (c->reply.error_count != errors) errors_count(s, c->reply.last_error);
+    if (c->reply_mode != CLIENT_REPLY_ON) advance_reply_mode(c);
+}
+
+void dispatch_batch(struct client *c, struct resp_batch *batch)
+{
+    struct server *s = c->server;
+    struct pass pass;
+    prepare(c, batch, &pass);
+    server_refresh_clock(s);
+    uint64_t stale_ticks = ticks_per_ms() / 2;
+    for (unsigned i = 0; i < batch->count && !c->is_closing && !c->close_after_reply; i++) {
+        const struct resp_command *request = &batch->commands[i];
+        if (request->argc > 0) run_one(c, pass.commands[i], request, stale_ticks);
+    }
+}
+
+/* --- error statistics --- */
+
+void errors_count(struct server *s, const char *error)
+{
+    s->stats.error_replies++;
+    size_t len = strcspn(error, " ");
+    if (len >= sizeof(s->errors[0].name)) len = sizeof(s->errors[0].name) - 1;
+    for (unsigned i = 0; i < s->error_kind_count; i++) {
+        struct error_kind *k = &s->errors[i];
+        if (strncmp(k->name, error, len) == 0 && k->name[len] == '\0') {
+            k->count++;
+            return;
+        }
+    }
+    if (s->error_kind_count == ERROR_KINDS_MAX) return;
+    struct error_kind *k = &s->errors[s->error_kind_count++];
+    memcpy(k->name, error, len);
+    k->name[len] = '\0';
+    k->count = 1;
+}
