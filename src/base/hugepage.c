@@ -144,15 +144,24 @@ static bool is_anonymous(const char *name)
     return *name == '\0' || *name == '\n' || strncmp(name, "[heap]", 6) == 0 || strncmp(name, "[anon", 5) == 0;
 }
 
-/* "7f0000000000-7f0000200000 rw-p 00000000 00:00 0      [name]" */
-static void add_line(struct hugepage_repair *r, const char *line)
+static char *skip_field(char *p)
 {
-    unsigned long start, end, inode;
-    char access[5];
-    int name_at = 0;
-    if (sscanf(line, "%lx-%lx %4s %*s %*s %lu %n", &start, &end, access, &inode, &name_at) != 4) return;
-    if (strcmp(access, "rw-p") != 0 || inode != 0 || !is_anonymous(line + name_at)) return;
-    add_range(r, start, end);
+    p += strcspn(p, " ");
+    return p + strspn(p, " ");
+}
+
+/* "7f0000000000-7f0000200000 rw-p 00000000 00:00 0      [name]" */
+static void add_line(struct hugepage_repair *r, char *line)
+{
+    char *p;
+    uintptr_t start = strtoul(line, &p, 16);
+    if (*p != '-') return;
+    uintptr_t end = strtoul(p + 1, &p, 16);
+    if (strncmp(p, " rw-p ", 6) != 0) return;
+    p = skip_field(skip_field(p + 6));   /* offset, device */
+    if (strtoul(p, &p, 10) != 0) return; /* a file's inode */
+    p += strspn(p, " ");
+    if (is_anonymous(p)) add_range(r, start, end);
 }
 
 static void read_ranges(struct hugepage_repair *r)
@@ -198,6 +207,11 @@ static int open_pagemap(void)
     return fd;
 }
 
+static void *address(uintptr_t chunk)
+{
+    return (void *)chunk; /* NOLINT(performance-no-int-to-ptr): from the kernel's list, never followed */
+}
+
 static size_t resident_small_pages(const struct hugepage_repair *r, uintptr_t chunk)
 {
     size_t pages = 0;
@@ -208,7 +222,7 @@ static size_t resident_small_pages(const struct hugepage_repair *r, uintptr_t ch
         return pages;
     }
     unsigned char present[PAGES_PER_CHUNK];
-    if (mincore((void *)chunk, CHUNK_BYTES, present) != 0) return 0; /* a part of it is not mapped */
+    if (mincore(address(chunk), CHUNK_BYTES, present) != 0) return 0; /* a part of it is not mapped */
     for (size_t i = 0; i < PAGES_PER_CHUNK; i++) pages += present[i] & 1;
     return pages;
 }
@@ -241,7 +255,7 @@ struct hugepage_repair *hugepage_repair_start(void)
 
 static void collapse(struct hugepage_repair *r, uintptr_t chunk)
 {
-    if (madvise((void *)chunk, CHUNK_BYTES, MADV_COLLAPSE) == 0) {
+    if (madvise(address(chunk), CHUNK_BYTES, MADV_COLLAPSE) == 0) {
         r->collapsed++;
         r->failures = 0;
     } else {

@@ -236,7 +236,7 @@ static void shortest_digits(double value, struct decimal *out)
     for (; *p != 'e'; p++) {
         if (*p != '.') out->digits[out->count++] = *p;
     }
-    out->point = atoi(p + 1) + 1;
+    out->point = (int)strtol(p + 1, NULL, 10) + 1;
     while (out->count > 1 && out->digits[out->count - 1] == '0') out->count--;
 }
 

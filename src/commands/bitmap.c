@@ -495,6 +495,18 @@ static void bitfield_ro_command(struct call *c)
 /* --- the table --- */
 
 /* clang-format off */
+/* BITFIELD with nothing but GETs only reads. */
+static unsigned bitfield_key_flags(const struct arg *argv, unsigned argc)
+{
+    for (unsigned i = 2; i < argc; i++) {
+        struct slice word = arg_slice(&argv[i]);
+        if (slice_is_word(word, "get")) i += 2;
+        else if (slice_is_word(word, "overflow")) i += 1;
+        else return KEY_RW | KEY_ACCESS | KEY_UPDATE;
+    }
+    return KEY_RO | KEY_ACCESS;
+}
+
 static const struct command rows[] = {
     {.name = "setbit", .handler = setbit_command, .arity = 4, .flags = CMD_WRITE | CMD_DENYOOM,
      .categories = CAT_BITMAP, .group = GROUP_BITMAP, .since = "2.2.0", .complexity = "O(1)",
@@ -525,16 +537,16 @@ static const struct command rows[] = {
      .categories = CAT_BITMAP, .group = GROUP_BITMAP, .since = "3.2.0",
      .complexity = "O(1) for each operation.",
      .summary = "Reads, sets and increments integers of any width inside a string.",
-     .syntax = "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | "
-               "INCRBY encoding offset increment> [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] "
-               "<SET encoding offset value | INCRBY encoding offset increment> ...]]",
+     .syntax = "key [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | "
+               "INCRBY encoding offset increment>> ...]",
+     .key_flags = bitfield_key_flags,
      .keys = {{.flags = KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE, .index = 1, .step = 1,
                .notes = "Reads the key as well as changing it"}}},
     {.name = "bitfield_ro", .handler = bitfield_ro_command, .arity = -2, .flags = CMD_READONLY | CMD_FAST,
      .categories = CAT_BITMAP, .group = GROUP_BITMAP, .since = "6.0.0",
      .complexity = "O(1) for each operation.",
      .summary = "Reads integers of any width inside a string.",
-     .syntax = "key [GET encoding offset [GET encoding offset ...]]",
+     .syntax = "key [<GET encoding offset> ...]",
      .keys = {KEY_AT(1, KEY_RO | KEY_ACCESS)}},
     {0},
 };

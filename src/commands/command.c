@@ -38,9 +38,18 @@ static const struct flag_name command_flag_names[] = {
 };
 
 static const struct flag_name key_flag_names[] = {
-    {KEY_RO, "RO"},         {KEY_RW, "RW"},         {KEY_OW, "OW"},           {KEY_RM, "RM"},
-    {KEY_ACCESS, "access"}, {KEY_UPDATE, "update"}, {KEY_INSERT, "insert"},   {KEY_DELETE, "delete"},
-    {KEY_NOT_KEY, "not_key"}, {KEY_INCOMPLETE, "incomplete"}, {KEY_VARIABLE, "variable_flags"}, {0, NULL},
+    {KEY_RO, "RO"},
+    {KEY_RW, "RW"},
+    {KEY_OW, "OW"},
+    {KEY_RM, "RM"},
+    {KEY_ACCESS, "access"},
+    {KEY_UPDATE, "update"},
+    {KEY_INSERT, "insert"},
+    {KEY_DELETE, "delete"},
+    {KEY_NOT_KEY, "not_key"},
+    {KEY_INCOMPLETE, "incomplete"},
+    {KEY_VARIABLE, "variable_flags"},
+    {0, NULL},
 };
 
 static void reply_flags(struct reply *r, unsigned flags, const struct flag_name *names)
@@ -134,7 +143,7 @@ static void reply_key_specs(struct reply *r, const struct command *c)
     }
 }
 
-/* First key, last key and step as clients knew them before key specs: the plain ranges, joined when they follow each other. */
+/* First key, last key and step as clients knew them before key specs: the plain ranges, joined when they adjoin. */
 struct legacy_range {
     int first, last, step;
     bool is_partial; /* there are keys outside the range */
@@ -212,8 +221,10 @@ static void command_info(struct call *c)
     reply_array(c->reply, c->argc - 2);
     for (unsigned i = 2; i < c->argc; i++) {
         const struct command *row = find_by_full_name(call_arg(c, i));
-        if (row == NULL) reply_null(c->reply);
-        else reply_info(c->reply, row);
+        if (row == NULL)
+            reply_null(c->reply);
+        else
+            reply_info(c->reply, row);
     }
 }
 
@@ -464,8 +475,10 @@ static void reply_keys(struct call *c, bool with_flags)
         unsigned *found = mem_alloc(2u * argc * sizeof(*found));
         unsigned *flags = found + argc;
         int count = command_get_keys_and_flags(row, argv, argc, found, flags, argc);
-        if (count <= 0) reply_error(c->reply, "ERR Invalid arguments specified for command");
-        else reply_array(c->reply, (size_t)count);
+        if (count <= 0)
+            reply_error(c->reply, "ERR Invalid arguments specified for command");
+        else
+            reply_array(c->reply, (size_t)count);
         for (int i = 0; i < count; i++) {
             if (with_flags) reply_array(c->reply, 2);
             reply_bulk(c->reply, arg_slice(&argv[found[i]]));
@@ -507,25 +520,32 @@ static void command_help(struct call *c)
 
 static const char *const unordered[] = {"nondeterministic_output_order", NULL};
 
-#define COMMAND_ROW(name_, fn, arity_)                                                                                 \
-    .name = (name_), .handler = (fn), .arity = (arity_), .flags = CMD_LOADING | CMD_STALE,                             \
+#define COMMAND_ROW(name_, fn, arity_)                                                     \
+    .name = (name_), .handler = (fn), .arity = (arity_), .flags = CMD_LOADING | CMD_STALE, \
     .categories = CAT_CONNECTION, .group = GROUP_SERVER
 
 static const struct command subcommands[] = {
-    {COMMAND_ROW("count", command_count_, 2), .since = "2.8.13", .complexity = "O(1)", .summary = "How many commands the server knows"},
-    {COMMAND_ROW("docs", command_docs, -2), .since = "7.0.0", .complexity = "O(N) where N is the number of commands asked for",
-     .summary = "Documentation of commands: summary, group, complexity, arguments", .syntax = "[command-name [command-name ...]]", .tips = unordered},
-    {COMMAND_ROW("getkeys", command_getkeys, -4), .since = "2.8.13", .complexity = "O(N) where N is the number of arguments of the command",
+    {COMMAND_ROW("count", command_count_, 2), .since = "2.8.13", .complexity = "O(1)",
+     .summary = "How many commands the server knows"},
+    {COMMAND_ROW("docs", command_docs, -2), .since = "7.0.0",
+     .complexity = "O(N) where N is the number of commands asked for",
+     .summary = "Documentation of commands: summary, group, complexity, arguments",
+     .syntax = "[command-name [command-name ...]]", .tips = unordered},
+    {COMMAND_ROW("getkeys", command_getkeys, -4), .since = "2.8.13",
+     .complexity = "O(N) where N is the number of arguments of the command",
      .summary = "The keys that a full command names", .syntax = "command [arg [arg ...]]"},
     {COMMAND_ROW("getkeysandflags", command_getkeysandflags, -4), .since = "7.0.0",
      .complexity = "O(N) where N is the number of arguments of the command",
      .summary = "The keys that a full command names, and how it accesses each", .syntax = "command [arg [arg ...]]"},
-    {COMMAND_ROW("help", command_help, 2), .since = "5.0.0", .complexity = "O(1)", .summary = "What the subcommands do"},
-    {COMMAND_ROW("info", command_info, -2), .since = "2.8.13", .complexity = "O(N) where N is the number of commands asked for",
-     .summary = "Arity, flags, key positions and categories of commands", .syntax = "[command-name [command-name ...]]", .tips = unordered},
-    {COMMAND_ROW("list", command_list, -2), .since = "7.0.0", .complexity = "O(N) where N is the number of commands",
-     .summary = "The names of the commands", .syntax = "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
+    {COMMAND_ROW("help", command_help, 2), .since = "5.0.0", .complexity = "O(1)",
+     .summary = "What the subcommands do"},
+    {COMMAND_ROW("info", command_info, -2), .since = "2.8.13",
+     .complexity = "O(N) where N is the number of commands asked for",
+     .summary = "Arity, flags, key positions and categories of commands", .syntax = "[command-name [command-name ...]]",
      .tips = unordered},
+    {COMMAND_ROW("list", command_list, -2), .since = "7.0.0", .complexity = "O(N) where N is the number of commands",
+     .summary = "The names of the commands",
+     .syntax = "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]", .tips = unordered},
     {0},
 };
 

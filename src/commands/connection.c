@@ -85,8 +85,8 @@ static void auth(struct call *c)
 
 struct hello {
     int64_t protocol; /* 0: as it is */
-    bool has_auth, has_name;
-    struct slice user, password, name;
+    bool has_auth;
+    struct slice user, password;
 };
 
 static bool parse_hello(struct call *c, struct hello *h)
@@ -106,8 +106,7 @@ static bool parse_hello(struct call *c, struct hello *h)
             h->password = call_arg(c, i + 2);
             i += 2;
         } else if (call_arg_is(c, i, "setname") && more >= 1) {
-            h->has_name = true;
-            h->name = call_arg(c, ++i);
+            if (!session_set_name(c, call_arg(c, ++i))) return false;
         } else {
             struct slice option = call_arg(c, i);
             reply_errorf(c->reply, "ERR Syntax error in HELLO option '%.*s'", (int)(option.len < 128 ? option.len : 128), option.ptr);
@@ -147,7 +146,6 @@ static void hello(struct call *c)
                               "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
         return;
     }
-    if (h.has_name && !session_set_name(c, h.name)) return;
     if (h.protocol != 0) c->reply->resp = (uint8_t)h.protocol;
     describe_server(c);
 }

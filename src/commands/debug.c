@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* DEBUG: looking inside the server. Off unless enable-debug-command allows it: some of it blocks or replaces the data. */
+/* DEBUG: looking inside the server. Off unless enable-debug-command allows it: some blocks, some replaces the data. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -93,35 +93,90 @@ static void debug_object(struct call *c)
     rdb_dump(e, server_config(c->server)->rdbcompression, &payload);
     uint32_t idle_s = (keyspace_access_clock(server_keyspace(c->server)) - entry_clock(e)) & 0xffffff;
     char text[256];
-    snprintf(text, sizeof(text), "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%u", (const void *)e,
-             entry_encoding_name(e), payload.len - DUMP_FRAME_BYTES, (unsigned)entry_clock(e), (unsigned)idle_s);
+    snprintf(text, sizeof(text), "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%u",
+             (const void *)e, entry_encoding_name(e), payload.len - DUMP_FRAME_BYTES, (unsigned)entry_clock(e),
+             (unsigned)idle_s);
     buf_deinit(&payload);
     reply_simple(c->reply, text);
 }
 
-/* NOFLUSH merges what the file holds into the data; where both have a key the file's wins. */
-static void debug_reload(struct call *c)
+/* --- DEBUG RELOAD --- */
+
+struct reload_options {
+    bool save, flush, merge;
+};
+
+static bool parse_reload(struct call *c, struct reload_options *o)
 {
-    bool save = true;
-    bool flush = true;
+    *o = (struct reload_options){.save = true, .flush = true};
     for (unsigned i = 2; i < c->argc; i++) {
         if (call_arg_is(c, i, "nosave")) {
-            save = false;
+            o->save = false;
         } else if (call_arg_is(c, i, "noflush")) {
-            flush = false;
-        } else if (!call_arg_is(c, i, "merge")) {
+            o->flush = false;
+        } else if (call_arg_is(c, i, "merge")) {
+            o->merge = true;
+        } else {
             reply_error(c->reply, "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
-            return;
+            return false;
         }
     }
-    struct rdb_error error;
-    if (save && snapshot_save_now(c->server, &error) != SNAPSHOT_OK) {
-        reply_error(c->reply, "ERR");
+    return true;
+}
+
+/* Puts every entry of `from` into `to`. With check_only nothing is put: false and a reason when one is there. */
+static bool merge_keys(struct db *to, const struct db *from, bool check_only, int64_t now_ms, char *reason, size_t size)
+{
+    struct hashtable_iter it;
+    hashtable_iter_init(&it, db_keys(from));
+    for (const struct entry *e; (e = hashtable_iter_next(&it)) != NULL;) {
+        struct slice name = entry_key(e);
+        struct key key = key_of(name);
+        if (!check_only) {
+            db_put(to, entry_copy(e, name, entry_expire_at_ms(e)), key.hash);
+        } else if (db_find(to, &key, now_ms, DB_FIND_NO_STATS | DB_FIND_NO_TOUCH) != NULL) {
+            snprintf(reason, size, "database %u, key \"%.*s\": it exists already, and MERGE is not given", db_index(to),
+                     (int)(name.len < 128 ? name.len : 128), name.ptr);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Loads beside the present data, which stays until the file has proved good; then takes its place or joins it. */
+static bool reload(struct call *c, const struct reload_options *o, struct rdb_error *error)
+{
+    struct keyspace *present = server_keyspace(c->server);
+    unsigned count = keyspace_db_count(present);
+    struct keyspace *loaded = keyspace_new(count);
+    bool ok = snapshot_read(c->server, loaded, error);
+    if (ok && o->flush) keyspace_exchange(present, loaded);
+    for (unsigned pass = o->merge ? 1 : 0; pass < 2 && !o->flush; pass++) {
+        for (unsigned i = 0; ok && i < count; i++) {
+            ok = merge_keys(keyspace_db(present, i), keyspace_db(loaded, i), pass == 0, c->now_ms, error->text,
+                            sizeof(error->text));
+        }
+    }
+    keyspace_free(loaded);
+    return ok;
+}
+
+static void debug_reload(struct call *c)
+{
+    struct reload_options o;
+    struct rdb_error error = {.text = "a background save is running"};
+    if (!parse_reload(c, &o)) return;
+    if (o.save && snapshot_save_now(c->server, &error) != SNAPSHOT_OK) {
+        reply_errorf(c->reply, "ERR Error trying to save the RDB dump: %s", error.text);
         return;
     }
-    if (snapshot_reload(c->server, flush, &error)) reply_ok(c->reply);
-    else reply_errorf(c->reply, "ERR Error trying to load the RDB dump: %s", error.text);
+    if (reload(c, &o, &error))
+        reply_ok(c->reply);
+    else
+        reply_errorf(c->reply, "ERR Error trying to load the RDB dump: %s", error.text);
 }
+
+/* --- the others --- */
 
 static void debug_set_active_expire(struct call *c)
 {
@@ -159,7 +214,7 @@ static void debug_help(struct call *c)
         "    Save the data and load it again. Options:",
         "    * NOSAVE: load what the file holds already.",
         "    * NOFLUSH: keep the present keys.",
-        "    * MERGE: with NOFLUSH, keys of the file replace present ones.",
+        "    * MERGE: with NOFLUSH, keys of the file replace present ones (else these are an error).",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Switch the removal of expired keys in the background off or on.",
         "SLEEP <seconds>",
@@ -203,12 +258,15 @@ static bool is_allowed(const struct call *c)
 static void debug_command(struct call *c)
 {
     if (!is_allowed(c)) {
-        reply_error(c->reply, "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "
-                              "local connection, otherwise you need to set this option in the configuration file, and then restart the server.");
+        reply_error(c->reply, "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", "
+                              "you can run it from a "
+                              "local connection, otherwise you need to set this option in the configuration file, and "
+                              "then restart the server.");
         return;
     }
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-        if (!call_arg_is(c, 1, actions[i].name) || c->argc < actions[i].min_argc || c->argc > actions[i].max_argc) continue;
+        if (!call_arg_is(c, 1, actions[i].name) || c->argc < actions[i].min_argc || c->argc > actions[i].max_argc)
+            continue;
         actions[i].run(c);
         return;
     }
@@ -218,8 +276,14 @@ static void debug_command(struct call *c)
 }
 
 static const struct command rows[] = {
-    {.name = "debug", .handler = debug_command, .arity = -2, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
-     .group = GROUP_SERVER, .since = "1.0.0", .complexity = "Depends on the subcommand", .summary = "Commands for debugging",
+    {.name = "debug",
+     .handler = debug_command,
+     .arity = -2,
+     .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
+     .group = GROUP_SERVER,
+     .since = "1.0.0",
+     .complexity = "Depends on the subcommand",
+     .summary = "Commands for debugging",
      .syntax = "subcommand [argument [argument ...]]"},
     {0},
 };

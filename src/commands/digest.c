@@ -29,7 +29,8 @@ static void hasher_deinit(struct hasher *h)
 
 static void sha1(const struct hasher *h, const void *bytes, size_t len, uint8_t out[DIGEST_BYTES])
 {
-    bool ok = EVP_DigestInit_ex(h->ctx, h->sha1, NULL) && EVP_DigestUpdate(h->ctx, bytes, len) && EVP_DigestFinal_ex(h->ctx, out, NULL);
+    bool ok = EVP_DigestInit_ex(h->ctx, h->sha1, NULL) && EVP_DigestUpdate(h->ctx, bytes, len) &&
+              EVP_DigestFinal_ex(h->ctx, out, NULL);
     ASSERT(ok);
 }
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fingerprint of a keyspace that DEBUG DIGEST tells: two servers with the same keys, values and databases give the same one, whatever
- * the order of their tables. Values are mixed with SHA-1 as Redis does it, so that its digests compare with ours:
+ * The fingerprint of a keyspace that DEBUG DIGEST tells: two servers with the same keys, values and databases give
+ * the same one, whatever the order of their tables. Values are mixed with SHA-1 as Redis does it, so that its digests
+ * compare with ours:
  *
  *   mix(d, bytes)  d = SHA1(d xor SHA1(bytes))
- *   value          mix(type, 4 bytes big-endian), mix(bytes of the string), then d ^= SHA1("!!expire!!") when the key expires
+ *   value          mix(type, 4 bytes big-endian), mix(bytes of the string),
+ *                  then d ^= SHA1("!!expire!!") when the key expires
  *   key            mix(name), then as a value
- *   keyspace       for each database with keys: mix(index, 4 bytes big-endian), then d ^= SHA1(key digest) for every key
+ *   keyspace       for each database with keys: mix(index, 4 bytes big-endian),
+ *                  then d ^= SHA1(key digest) for every key
  */
 #ifndef COMMANDS_DIGEST_H
 #define COMMANDS_DIGEST_H

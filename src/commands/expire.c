@@ -141,29 +141,43 @@ static void persist_command(struct call *c)
 
 static const char *const tips_time[] = {"nondeterministic_output", NULL};
 
-#define EXPIRE_ROW(name_, fn)                                                                                          \
-    .name = (name_), .handler = (fn), .arity = -3, .flags = CMD_WRITE | CMD_FAST, .categories = CAT_KEYSPACE,          \
+#define EXPIRE_ROW(name_, fn)                                                                                 \
+    .name = (name_), .handler = (fn), .arity = -3, .flags = CMD_WRITE | CMD_FAST, .categories = CAT_KEYSPACE, \
     .group = GROUP_GENERIC, .complexity = "O(1)", .keys = {KEY_AT(1, KEY_RW | KEY_UPDATE)}
-#define TIME_ROW(name_, fn)                                                                                            \
-    .name = (name_), .handler = (fn), .arity = 2, .flags = CMD_READONLY | CMD_FAST, .categories = CAT_KEYSPACE,        \
+#define TIME_ROW(name_, fn)                                                                                     \
+    .name = (name_), .handler = (fn), .arity = 2, .flags = CMD_READONLY | CMD_FAST, .categories = CAT_KEYSPACE, \
     .group = GROUP_GENERIC, .complexity = "O(1)", .syntax = "key", .keys = {KEY_AT(1, KEY_RO | KEY_ACCESS)}
 
 static const struct command rows[] = {
     {EXPIRE_ROW("expire", expire_command), .since = "1.0.0", .summary = "Let a key live for so many seconds",
      .syntax = "key seconds [NX | XX | GT | LT]"},
-    {EXPIRE_ROW("expireat", expireat_command), .since = "1.2.0", .summary = "Let a key live until a time in seconds since the epoch",
+    {EXPIRE_ROW("expireat", expireat_command), .since = "1.2.0",
+     .summary = "Let a key live until a time in seconds since the epoch",
      .syntax = "key unix-time-seconds [NX | XX | GT | LT]"},
-    {TIME_ROW("expiretime", expiretime_command), .since = "7.0.0", .summary = "When a key expires, in seconds since the epoch"},
-    {.name = "persist", .handler = persist_command, .arity = 2, .flags = CMD_WRITE | CMD_FAST, .categories = CAT_KEYSPACE,
-     .group = GROUP_GENERIC, .since = "2.2.0", .complexity = "O(1)", .summary = "Let a key live for ever", .syntax = "key",
+    {TIME_ROW("expiretime", expiretime_command), .since = "7.0.0",
+     .summary = "When a key expires, in seconds since the epoch"},
+    {.name = "persist",
+     .handler = persist_command,
+     .arity = 2,
+     .flags = CMD_WRITE | CMD_FAST,
+     .categories = CAT_KEYSPACE,
+     .group = GROUP_GENERIC,
+     .since = "2.2.0",
+     .complexity = "O(1)",
+     .summary = "Let a key live for ever",
+     .syntax = "key",
      .keys = {KEY_AT(1, KEY_RW | KEY_UPDATE)}},
     {EXPIRE_ROW("pexpire", pexpire_command), .since = "2.6.0", .summary = "Let a key live for so many milliseconds",
      .syntax = "key milliseconds [NX | XX | GT | LT]"},
     {EXPIRE_ROW("pexpireat", pexpireat_command), .since = "2.6.0",
-     .summary = "Let a key live until a time in milliseconds since the epoch", .syntax = "key unix-time-milliseconds [NX | XX | GT | LT]"},
-    {TIME_ROW("pexpiretime", pexpiretime_command), .since = "7.0.0", .summary = "When a key expires, in milliseconds since the epoch"},
-    {TIME_ROW("pttl", pttl_command), .since = "2.6.0", .summary = "How many milliseconds a key has to live", .tips = tips_time},
-    {TIME_ROW("ttl", ttl_command), .since = "1.0.0", .summary = "How many seconds a key has to live", .tips = tips_time},
+     .summary = "Let a key live until a time in milliseconds since the epoch",
+     .syntax = "key unix-time-milliseconds [NX | XX | GT | LT]"},
+    {TIME_ROW("pexpiretime", pexpiretime_command), .since = "7.0.0",
+     .summary = "When a key expires, in milliseconds since the epoch"},
+    {TIME_ROW("pttl", pttl_command), .since = "2.6.0", .summary = "How many milliseconds a key has to live",
+     .tips = tips_time},
+    {TIME_ROW("ttl", ttl_command), .since = "1.0.0", .summary = "How many seconds a key has to live",
+     .tips = tips_time},
     {0},
 };
 

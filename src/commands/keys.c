@@ -70,20 +70,24 @@ struct met {
     int64_t now_ms;
 };
 
-static size_t met_count(const struct buf *b) { return b->len / sizeof(struct entry *); }
+#define POINTER_BYTES sizeof(void *)
+
+static size_t met_count(const struct buf *b) { return b->len / POINTER_BYTES; }
 
 static struct entry *met_at(const struct buf *b, size_t i)
 {
     struct entry *e;
-    memcpy(&e, b->data + i * sizeof(e), sizeof(e));
+    memcpy(&e, b->data + i * POINTER_BYTES, POINTER_BYTES);
     return e;
 }
 
 static void meet(void *ctx, void *entry)
 {
     struct met *m = ctx;
-    if (!entry_is_expired(entry, m->now_ms)) buf_append(&m->live, &entry, sizeof(entry));
-    else if (met_count(&m->expired) < EXPIRED_MAX) buf_append(&m->expired, &entry, sizeof(entry));
+    if (!entry_is_expired(entry, m->now_ms))
+        buf_append(&m->live, &entry, POINTER_BYTES);
+    else if (met_count(&m->expired) < EXPIRED_MAX)
+        buf_append(&m->expired, &entry, POINTER_BYTES);
 }
 
 /* Looking for a key past its time removes it. The name is copied: it goes with the entry. */
@@ -206,8 +210,10 @@ static void scan_command(struct call *c)
 static void randomkey_command(struct call *c)
 {
     const struct entry *e = db_random(c->db, server_rng(c->server), c->now_ms);
-    if (e == NULL) reply_null(c->reply);
-    else reply_bulk(c->reply, entry_key(e));
+    if (e == NULL)
+        reply_null(c->reply);
+    else
+        reply_bulk(c->reply, entry_key(e));
 }
 
 /* --- RENAME, RENAMENX --- */
@@ -229,8 +235,10 @@ static void rename_key(struct call *c, bool only_new)
         call_changed(c, c->db, from.name, NOTIFY_GENERIC, "rename_from");
         call_event(c, c->db, to.name, NOTIFY_GENERIC, "rename_to");
     }
-    if (only_new) reply_int(c->reply, !is_same && !is_taken);
-    else reply_ok(c->reply);
+    if (only_new)
+        reply_int(c->reply, !is_same && !is_taken);
+    else
+        reply_ok(c->reply);
 }
 
 static void rename_command(struct call *c) { rename_key(c, false); }
@@ -313,24 +321,35 @@ static const char *const tips_keys[] = {"request_policy:all_shards", "nondetermi
 static const char *const tips_random[] = {"request_policy:all_shards", "nondeterministic_output", NULL};
 static const char *const tips_scan[] = {"nondeterministic_output", "request_policy:special", NULL};
 
-#define KEYS_ROW(name_, fn, arity_, flags_)                                                                            \
-    .name = (name_), .handler = (fn), .arity = (arity_), .flags = (flags_), .categories = CAT_KEYSPACE,                \
+#define KEYS_ROW(name_, fn, arity_, flags_)                                                             \
+    .name = (name_), .handler = (fn), .arity = (arity_), .flags = (flags_), .categories = CAT_KEYSPACE, \
     .group = GROUP_GENERIC
 
 static const struct command rows[] = {
-    {KEYS_ROW("copy", copy_command, -3, CMD_WRITE | CMD_DENYOOM), .since = "6.2.0", .complexity = "O(N) in the size of the value",
-     .summary = "Copy the value of a key to another key", .syntax = "source destination [DB destination-db] [REPLACE]",
+    {KEYS_ROW("copy", copy_command, -3, CMD_WRITE | CMD_DENYOOM), .since = "6.2.0",
+     .complexity = "O(N) in the size of the value", .summary = "Copy the value of a key to another key",
+     .syntax = "source destination [DB destination-db] [REPLACE]",
      .keys = {KEY_AT(1, KEY_RO | KEY_ACCESS), KEY_AT(2, KEY_OW | KEY_UPDATE)}},
     {KEYS_ROW("del", del_command, -2, CMD_WRITE), .since = "1.0.0", .complexity = "O(N) where N is the number of keys",
-     .summary = "Delete keys", .syntax = "key [key ...]", .keys = {KEYS_FROM(1, KEY_RM | KEY_DELETE)}, .tips = tips_sum},
+     .summary = "Delete keys", .syntax = "key [key ...]", .keys = {KEYS_FROM(1, KEY_RM | KEY_DELETE)},
+     .tips = tips_sum},
     {KEYS_ROW("exists", exists_command, -2, CMD_READONLY | CMD_FAST), .since = "1.0.0",
-     .complexity = "O(N) where N is the number of keys", .summary = "Count those of the given keys that exist", .syntax = "key [key ...]",
-     .keys = {KEYS_FROM(1, KEY_RO)}, .tips = tips_sum},
-    {.name = "keys", .handler = keys_command, .arity = 2, .flags = CMD_READONLY, .categories = CAT_KEYSPACE | CAT_DANGEROUS,
-     .group = GROUP_GENERIC, .since = "1.0.0", .complexity = "O(N) where N is the number of keys in the database", .summary = "All key names that match a pattern",
-     .syntax = "pattern", .tips = tips_keys},
+     .complexity = "O(N) where N is the number of keys", .summary = "Count those of the given keys that exist",
+     .syntax = "key [key ...]", .keys = {KEYS_FROM(1, KEY_RO)}, .tips = tips_sum},
+    {.name = "keys",
+     .handler = keys_command,
+     .arity = 2,
+     .flags = CMD_READONLY,
+     .categories = CAT_KEYSPACE | CAT_DANGEROUS,
+     .group = GROUP_GENERIC,
+     .since = "1.0.0",
+     .complexity = "O(N) where N is the number of keys in the database",
+     .summary = "All key names that match a pattern",
+     .syntax = "pattern",
+     .tips = tips_keys},
     {KEYS_ROW("move", move_command, 3, CMD_WRITE | CMD_FAST), .since = "1.0.0", .complexity = "O(1)",
-     .summary = "Move a key to another database", .syntax = "key db", .keys = {KEY_AT(1, KEY_RW | KEY_ACCESS | KEY_UPDATE)}},
+     .summary = "Move a key to another database", .syntax = "key db",
+     .keys = {KEY_AT(1, KEY_RW | KEY_ACCESS | KEY_UPDATE)}},
     {KEYS_ROW("randomkey", randomkey_command, 1, CMD_READONLY), .since = "1.0.0", .complexity = "O(1)",
      .summary = "The name of a random key", .tips = tips_random},
     {KEYS_ROW("rename", rename_command, 3, CMD_WRITE), .since = "1.0.0", .complexity = "O(1)",
@@ -340,8 +359,9 @@ static const struct command rows[] = {
      .summary = "Give a key another name when no key has it", .syntax = "key newkey",
      .keys = {KEY_AT(1, KEY_RW | KEY_ACCESS | KEY_DELETE), KEY_AT(2, KEY_OW | KEY_INSERT)}},
     {KEYS_ROW("scan", scan_command, -2, CMD_READONLY), .since = "2.8.0",
-     .complexity = "O(1) a call, O(N) for a whole iteration over N keys", .summary = "Walk over the key names, some at a call",
-     .syntax = "cursor [MATCH pattern] [COUNT count] [TYPE type]", .tips = tips_scan},
+     .complexity = "O(1) a call, O(N) for a whole iteration over N keys",
+     .summary = "Walk over the key names, some at a call", .syntax = "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+     .tips = tips_scan},
     {KEYS_ROW("touch", touch_command, -2, CMD_READONLY | CMD_FAST), .since = "3.2.1",
      .complexity = "O(N) where N is the number of keys", .summary = "Mark keys as just used and count those that exist",
      .syntax = "key [key ...]", .keys = {KEYS_FROM(1, KEY_RO)}, .tips = tips_sum},

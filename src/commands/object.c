@@ -5,8 +5,8 @@
 #include "rdb/dump.h"
 #include "server/server.h"
 
-#define LFU_NOT_SELECTED                                                                                               \
-    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "      \
+#define LFU_NOT_SELECTED                                                                                          \
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching " \
     "between policies at runtime LRU and LFU data will take some time to adjust."
 
 /* What clients know as the count of the shared small integers. */
@@ -167,9 +167,11 @@ static bool parse_restore_options(struct call *c, struct restore_options *o)
         } else if (call_arg_is(c, i, "absttl")) {
             o->is_absolute = true;
         } else if (has_value && o->freq < 0 && call_arg_is(c, i, "idletime")) {
-            if (!parse_restore_number(c, ++i, INT64_MAX, "ERR Invalid IDLETIME value, must be >= 0", &o->idle_s)) return false;
+            if (!parse_restore_number(c, ++i, INT64_MAX, "ERR Invalid IDLETIME value, must be >= 0", &o->idle_s))
+                return false;
         } else if (has_value && o->idle_s < 0 && call_arg_is(c, i, "freq")) {
-            if (!parse_restore_number(c, ++i, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255", &o->freq)) return false;
+            if (!parse_restore_number(c, ++i, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255", &o->freq))
+                return false;
         } else {
             call_syntax_error(c);
             return false;
@@ -178,7 +180,7 @@ static bool parse_restore_options(struct call *c, struct restore_options *o)
     return true;
 }
 
-/* When the key expires, ENTRY_NO_EXPIRY for a TTL of 0. False and an error replied when the argument is no such time. */
+/* When the key expires, ENTRY_NO_EXPIRY for a TTL of 0. False and an error replied when the argument is no time. */
 static bool parse_restore_ttl(struct call *c, const struct restore_options *o, int64_t *at_ms)
 {
     int64_t ttl_ms;
@@ -200,7 +202,9 @@ static struct entry *decode_payload(struct call *c, int64_t at_ms)
     struct rdb_error error;
     switch (rdb_restore(call_arg(c, 3), call_arg(c, 1), at_ms, &e, &error)) {
     case RDB_RESTORE_OK: return e;
-    case RDB_RESTORE_BAD_VERSION_OR_CHECKSUM: reply_error(c->reply, "ERR DUMP payload version or checksum are wrong"); break;
+    case RDB_RESTORE_BAD_VERSION_OR_CHECKSUM:
+        reply_error(c->reply, "ERR DUMP payload version or checksum are wrong");
+        break;
     case RDB_RESTORE_BAD_FORMAT: reply_error(c->reply, "ERR Bad data format"); break;
     }
     return NULL;
@@ -245,41 +249,92 @@ static void restore_command(struct call *c)
 static const char *const tips_varies[] = {"nondeterministic_output", NULL};
 static const char *const tips_purge[] = {"request_policy:all_shards", "response_policy:all_succeeded", NULL};
 
-#define OBJECT_ROW(name_, fn)                                                                                          \
-    .name = (name_), .handler = (fn), .arity = 3, .flags = CMD_READONLY, .categories = CAT_KEYSPACE,                   \
+#define OBJECT_ROW(name_, fn)                                                                        \
+    .name = (name_), .handler = (fn), .arity = 3, .flags = CMD_READONLY, .categories = CAT_KEYSPACE, \
     .group = GROUP_GENERIC, .complexity = "O(1)", .syntax = "key", .keys = {KEY_AT(2, KEY_RO)}, .tips = tips_varies
 
 static const struct command object_rows[] = {
     {OBJECT_ROW("encoding", object_encoding), .since = "2.2.3", .summary = "How a value is held in memory"},
     {OBJECT_ROW("freq", object_freq), .since = "4.0.0", .summary = "The access frequency counter of a key"},
-    {.name = "help", .handler = object_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .categories = CAT_KEYSPACE,
-     .group = GROUP_GENERIC, .since = "6.2.0", .complexity = "O(1)", .summary = "What the subcommands do"},
+    {.name = "help",
+     .handler = object_help,
+     .arity = 2,
+     .flags = CMD_LOADING | CMD_STALE,
+     .categories = CAT_KEYSPACE,
+     .group = GROUP_GENERIC,
+     .since = "6.2.0",
+     .complexity = "O(1)",
+     .summary = "What the subcommands do"},
     {OBJECT_ROW("idletime", object_idletime), .since = "2.2.3", .summary = "Seconds since a key was used last"},
     {OBJECT_ROW("refcount", object_refcount), .since = "2.2.3", .summary = "The number of references to a value"},
     {0},
 };
 
 static const struct command memory_rows[] = {
-    {.name = "help", .handler = memory_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .group = GROUP_SERVER, .since = "4.0.0",
-     .complexity = "O(1)", .summary = "What the subcommands do"},
-    {.name = "purge", .handler = memory_purge, .arity = 2, .group = GROUP_SERVER, .since = "4.0.0",
-     .complexity = "Depends on how much memory is free", .summary = "Give free memory back to the system", .tips = tips_purge},
-    {.name = "usage", .handler = memory_usage, .arity = -3, .flags = CMD_READONLY, .group = GROUP_SERVER, .since = "4.0.0",
-     .complexity = "O(N) where N is the number of samples", .summary = "The memory that a key and its value take",
-     .syntax = "key [SAMPLES count]", .keys = {KEY_AT(2, KEY_RO)}},
+    {.name = "help",
+     .handler = memory_help,
+     .arity = 2,
+     .flags = CMD_LOADING | CMD_STALE,
+     .group = GROUP_SERVER,
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "What the subcommands do"},
+    {.name = "purge",
+     .handler = memory_purge,
+     .arity = 2,
+     .group = GROUP_SERVER,
+     .since = "4.0.0",
+     .complexity = "Depends on how much memory is free",
+     .summary = "Give free memory back to the system",
+     .tips = tips_purge},
+    {.name = "usage",
+     .handler = memory_usage,
+     .arity = -3,
+     .flags = CMD_READONLY,
+     .group = GROUP_SERVER,
+     .since = "4.0.0",
+     .complexity = "O(N) where N is the number of samples",
+     .summary = "The memory that a key and its value take",
+     .syntax = "key [SAMPLES count]",
+     .keys = {KEY_AT(2, KEY_RO)}},
     {0},
 };
 
 static const struct command rows[] = {
-    {.name = "dump", .handler = dump_command, .arity = 2, .flags = CMD_READONLY, .categories = CAT_KEYSPACE, .group = GROUP_GENERIC,
-     .since = "2.6.0", .complexity = "O(N) in the size of the value", .summary = "The value of a key as bytes that RESTORE takes",
-     .syntax = "key", .keys = {KEY_AT(1, KEY_RO | KEY_ACCESS)}, .tips = tips_varies},
-    {.name = "memory", .arity = -2, .group = GROUP_SERVER, .since = "4.0.0", .complexity = "Depends on the subcommand",
-     .summary = "Commands on memory", .subcommands = memory_rows},
-    {.name = "object", .arity = -2, .group = GROUP_GENERIC, .since = "2.2.3", .complexity = "Depends on the subcommand",
-     .summary = "Commands that look into a key", .subcommands = object_rows},
-    {.name = "restore", .handler = restore_command, .arity = -4, .flags = CMD_WRITE | CMD_DENYOOM,
-     .categories = CAT_KEYSPACE | CAT_DANGEROUS, .group = GROUP_GENERIC, .since = "2.6.0", .complexity = "O(N) in the size of the value",
+    {.name = "dump",
+     .handler = dump_command,
+     .arity = 2,
+     .flags = CMD_READONLY,
+     .categories = CAT_KEYSPACE,
+     .group = GROUP_GENERIC,
+     .since = "2.6.0",
+     .complexity = "O(N) in the size of the value",
+     .summary = "The value of a key as bytes that RESTORE takes",
+     .syntax = "key",
+     .keys = {KEY_AT(1, KEY_RO | KEY_ACCESS)},
+     .tips = tips_varies},
+    {.name = "memory",
+     .arity = -2,
+     .group = GROUP_SERVER,
+     .since = "4.0.0",
+     .complexity = "Depends on the subcommand",
+     .summary = "Commands on memory",
+     .subcommands = memory_rows},
+    {.name = "object",
+     .arity = -2,
+     .group = GROUP_GENERIC,
+     .since = "2.2.3",
+     .complexity = "Depends on the subcommand",
+     .summary = "Commands that look into a key",
+     .subcommands = object_rows},
+    {.name = "restore",
+     .handler = restore_command,
+     .arity = -4,
+     .flags = CMD_WRITE | CMD_DENYOOM,
+     .categories = CAT_KEYSPACE | CAT_DANGEROUS,
+     .group = GROUP_GENERIC,
+     .since = "2.6.0",
+     .complexity = "O(N) in the size of the value",
      .summary = "Create a key from the bytes that DUMP gave",
      .syntax = "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME idle-seconds] [FREQ frequency]",
      .keys = {KEY_AT(1, KEY_OW | KEY_UPDATE)}},

@@ -480,6 +480,15 @@ static const char *const mset_tips[] = {"request_policy:multi_shard", "response_
 static const char *const msetnx_tips[] = {"request_policy:multi_shard", "response_policy:agg_min", NULL};
 
 /* clang-format off */
+/* SET reads its key only with GET. */
+static unsigned set_key_flags(const struct arg *argv, unsigned argc)
+{
+    for (unsigned i = 3; i < argc; i++) {
+        if (slice_is_word(arg_slice(&argv[i]), "get")) return KEY_RW | KEY_ACCESS | KEY_UPDATE;
+    }
+    return KEY_OW | KEY_UPDATE;
+}
+
 static const struct command rows[] = {
     {.name = "get", .handler = get_command, .arity = 2, .flags = CMD_READONLY | CMD_FAST, .categories = CAT_STRING,
      .group = GROUP_STRING, .since = "1.0.0", .complexity = "O(1)",
@@ -491,6 +500,7 @@ static const struct command rows[] = {
      .summary = "Sets a key to a string, whatever it held before, with conditions and an expiry if wanted.",
      .syntax = "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
                "PXAT unix-time-milliseconds | KEEPTTL]",
+     .key_flags = set_key_flags,
      .keys = {{.flags = KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE, .index = 1, .step = 1,
                .notes = "Reads the key as well when the optional `GET` argument is given"}}},
     {.name = "setnx", .handler = setnx_command, .arity = 3, .flags = CMD_WRITE | CMD_DENYOOM | CMD_FAST,

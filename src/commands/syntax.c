@@ -35,8 +35,10 @@ static short new_node(struct parser *p, enum syntax_type type)
 
 static void append(struct parser *p, struct list *l, short node)
 {
-    if (l->first < 0) l->first = node;
-    else node_at(p, l->last)->next = node;
+    if (l->first < 0)
+        l->first = node;
+    else
+        node_at(p, l->last)->next = node;
     l->last = node;
     l->count++;
 }
@@ -81,10 +83,13 @@ static bool ends_with(struct slice s, const char *tail)
 
 static enum syntax_type type_of_name(struct slice s)
 {
-    static const char *const keys[] = {"key", "key1", "key2", "newkey", "source", "destination", "destkey", "srckey", NULL};
-    static const char *const integers[] = {"seconds", "milliseconds", "count", "offset", "start", "end", "db", "destination-db", "index", "index1",
-                                           "index2", "cursor", "ttl", "bit", "increment", "decrement", "min-match-len", "port", "client-id",
-                                           "protover", "frequency", "numkeys", "timeout", "idle-seconds", NULL};
+    static const char *const keys[] = {"key",         "key1",    "key2",   "newkey", "source",
+                                       "destination", "destkey", "srckey", NULL};
+    static const char *const integers[] = {
+        "seconds",        "milliseconds", "count",         "offset", "start",     "end",      "db",
+        "destination-db", "index",        "index1",        "index2", "cursor",    "ttl",      "bit",
+        "increment",      "decrement",    "min-match-len", "port",   "client-id", "protover", "frequency",
+        "numkeys",        "timeout",      "idle-seconds",  NULL};
     static const char *const doubles[] = {"float-increment", NULL};
     static const char *const patterns[] = {"pattern", NULL};
     if (s.len >= 9 && memcmp(s.ptr, "unix-time", 9) == 0) return SYNTAX_UNIX_TIME;
@@ -180,10 +185,13 @@ static bool merge_repetition(struct parser *p, struct list *l, short group)
         tail = node_at(p, tail)->next;
     }
     if (!same_arguments(p, tail, again, len)) return false;
-    for (short c = again; len > 0 && c >= 0; c = c == group ? -1 : node_at(p, c)->next) p->out->keys -= node_at(p, c)->type == SYNTAX_KEY;
+    for (short c = again; len > 0 && c >= 0; c = c == group ? -1 : node_at(p, c)->next)
+        p->out->keys -= node_at(p, c)->type == SYNTAX_KEY;
     struct syntax_node *n = node_at(p, tail);
-    if (again == group) n->flags |= SYNTAX_MULTIPLE | (n->token.len > 0 ? SYNTAX_MULTIPLE_TOKEN : 0u);
-    else fold_tail(p, l, prior, tail, len, group);
+    if (again == group)
+        n->flags |= SYNTAX_MULTIPLE | (n->token.len > 0 ? SYNTAX_MULTIPLE_TOKEN : 0u);
+    else
+        fold_tail(p, l, prior, tail, len, group);
     return true;
 }
 
@@ -193,11 +201,13 @@ static bool give_token(struct parser *p, struct list *l, short node)
     if (l->last < 0) return false;
     struct syntax_node *waiting = node_at(p, l->last);
     const struct syntax_node *n = node_at(p, node);
-    if (waiting->type != SYNTAX_TOKEN || n->type == SYNTAX_TOKEN || n->token.len > 0 || (n->flags & SYNTAX_OPTIONAL)) return false;
+    if (waiting->type != SYNTAX_TOKEN || n->type == SYNTAX_TOKEN || n->token.len > 0 || (n->flags & SYNTAX_OPTIONAL))
+        return false;
     struct slice token = waiting->token;
     *waiting = *n;
     waiting->token = token;
     waiting->next = -1;
+    if (waiting->child >= 0) set_name(waiting, token);
     return true;
 }
 
@@ -206,6 +216,26 @@ static bool add_item(struct parser *p, struct list *l, short node)
     if (node < 0) return false;
     if (!merge_repetition(p, l, node) && !give_token(p, l, node)) append(p, l, node);
     return true;
+}
+
+/* "YES|NO", without spaces: one argument, closer than the alternatives of a bracket. */
+static short word_or_choice(struct parser *p, struct slice word)
+{
+    short first = word_node(p, word);
+    if (first < 0 || p->pos[0] != '|' || strchr(" []<>|", p->pos[1]) != NULL) return first;
+    struct list choices = {-1, -1, 0};
+    append(p, &choices, first);
+    while (p->pos[0] == '|' && strchr(" []<>|", p->pos[1]) == NULL) {
+        p->pos++;
+        short next = word_node(p, take_word(p));
+        if (next < 0) return -1;
+        append(p, &choices, next);
+    }
+    short i = new_node(p, SYNTAX_ONEOF);
+    if (i < 0) return -1;
+    node_at(p, i)->child = choices.first;
+    name_after_children(p, node_at(p, i));
+    return i;
 }
 
 /* Items up to '|', a closing bracket or the end. */
@@ -230,7 +260,7 @@ static bool parse_list(struct parser *p, struct list *l, bool *repeats)
         if (slice_eq(word, SLICE_LIT("..."))) {
             *repeats = l->count > 0;
             if (!*repeats) return false;
-        } else if (!add_item(p, l, word_node(p, word))) {
+        } else if (!add_item(p, l, word_or_choice(p, word))) {
             return false;
         }
     }
@@ -257,10 +287,14 @@ static short list_node(struct parser *p, const struct list *l)
     block->child = l->first;
     if (heads_block(p, head)) {
         block->token = head->token;
-        if (head->type == SYNTAX_TOKEN) block->child = head->next;
-        else head->token = SLICE(NULL, 0);
+        if (head->type == SYNTAX_TOKEN)
+            block->child = head->next;
+        else
+            head->token = SLICE(NULL, 0);
+        set_name(block, block->token);
+    } else {
+        name_after_children(p, block);
     }
-    name_after_children(p, block);
     return i;
 }
 
@@ -282,7 +316,7 @@ static bool parse_alternatives(struct parser *p, char close, short *node)
         p->pos++;
     }
     if (*p->pos != close) return false;
-    p->pos++;
+    if (close != '\0') p->pos++;
     p->depth--;
     short result = alternatives.first;
     if (alternatives.count > 1) {
@@ -305,9 +339,16 @@ bool syntax_parse(const char *text, struct syntax *out)
     struct parser p = {.pos = text, .out = out};
     struct list l;
     bool repeats;
-    if (!parse_list(&p, &l, &repeats) || *p.pos != '\0' || repeats) return false;
-    out->first = l.first;
-    return true;
+    if (!parse_list(&p, &l, &repeats)) return false;
+    if (*p.pos != '|') {
+        out->first = l.first;
+        return *p.pos == '\0' && !repeats;
+    }
+    /* alternatives without brackets: from the start again, as one argument */
+    out->count = 0;
+    out->keys = 0;
+    p = (struct parser){.pos = text, .out = out};
+    return parse_alternatives(&p, '\0', &out->first);
 }
 
 const char *syntax_type_name(enum syntax_type type)

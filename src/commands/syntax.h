@@ -2,14 +2,17 @@
 /*
  * The syntax text of a command's row as a tree, for COMMAND DOCS.
  *
+ *   whole := alts | nothing
  *   text  := item*
- *   item  := word | '[' alts ']' | '<' alts '>'       [ ] optional, < > one of them has to be there
+ *   item  := word | word'|'word... (without spaces)
+ *          | '[' alts ']'   may be left out
+ *          | '<' alts '>'   one of them has to be there
  *   alts  := text ('|' text)*
  *   word  := TOKEN (has a capital, no small letter) | name | "..." (at the end of an alternative)
  *
- * A token goes with the argument after it ("EX seconds"); a token before several arguments in one alternative is the token of
- * their block ("[LIMIT offset count]"). Repetition is written as "key [key ...]", "[name [name ...]]", "[name ...]" or, with its token each time,
- * "[GET pattern [GET pattern ...]]".
+ * A token goes with the argument after it ("EX seconds"); a token before several arguments in one alternative is the
+ * token of their block ("[LIMIT offset count]"). Repetition is written as "key [key ...]", "[name [name ...]]",
+ * "[name ...]" or, with its token each time, "[GET pattern [GET pattern ...]]".
  */
 #ifndef COMMANDS_SYNTAX_H
 #define COMMANDS_SYNTAX_H
@@ -40,9 +43,9 @@ struct syntax_node {
     struct slice token;         /* of the text; empty: none */
     enum syntax_type type;
     unsigned flags;
-    int key_index;   /* of SYNTAX_KEY: the how manieth key argument, from 0 */
-    short child;     /* first argument of SYNTAX_ONEOF and SYNTAX_BLOCK, else -1 */
-    short next;      /* next argument of the same list, -1 at the end */
+    int key_index; /* of SYNTAX_KEY: its number among the key arguments, from 0 */
+    short child;   /* first argument of SYNTAX_ONEOF and SYNTAX_BLOCK, else -1 */
+    short next;    /* next argument of the same list, -1 at the end */
 };
 
 struct syntax {

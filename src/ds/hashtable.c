@@ -81,7 +81,8 @@ _Static_assert(offsetof(struct hashtable, counts) == 0, "hashtable_count reads t
 /* Where array[0] points while the table is empty and new: lookups need no test for it. Never written. */
 static const struct bucket no_bucket;
 
-/* Buckets moved by an insertion or removal. Growth starts with 7 entries a bucket, so 2 end it after a fourteenth more. */
+/* Buckets moved by an insertion or removal. Growth starts with 7 entries a bucket, so 2 end it after a fourteenth
+ * more. */
 #define STEP_BUCKETS 2
 /* Empty buckets looked at in place of one with entries. */
 #define EMPTY_PER_BUCKET 8
@@ -171,7 +172,7 @@ static struct bucket *child_new(struct hashtable *t, unsigned a)
         return child;
     }
     if (p->chunk_count == 0 || p->chunk_used == chunk_size) {
-        p->chunks = mem_realloc(p->chunks, (p->chunk_count + 1) * sizeof(*p->chunks));
+        p->chunks = mem_realloc(p->chunks, (p->chunk_count + 1) * sizeof(void *));
         p->chunks[p->chunk_count++] = mem_alloc(chunk_size * sizeof(struct bucket));
         p->chunk_used = 0;
     }
@@ -198,7 +199,7 @@ static void child_free(struct hashtable *t, unsigned a, struct bucket *child)
 static size_t pool_bytes(const struct hashtable *t, unsigned a)
 {
     const struct pool *p = &t->pools[a];
-    return p->chunk_count * (chunk_buckets(t, a) * sizeof(struct bucket) + sizeof(*p->chunks));
+    return p->chunk_count * (chunk_buckets(t, a) * sizeof(struct bucket) + sizeof(void *));
 }
 
 /* Makes the full bucket b a chained one and returns the new child. */
@@ -256,6 +257,13 @@ static struct bucket *array_new(size_t buckets)
     return bytes >= MAP_MIN_BYTES ? mem_map(bytes) : mem_calloc(bytes);
 }
 
+/* NULL when there is no memory for a large one. */
+static struct bucket *array_try_new(size_t buckets)
+{
+    size_t bytes = buckets * sizeof(struct bucket);
+    return bytes >= MAP_MIN_BYTES ? mem_try_map(bytes) : mem_calloc(bytes);
+}
+
 static void array_free(struct bucket *array, size_t buckets)
 {
     size_t bytes = buckets * sizeof(struct bucket);
@@ -305,7 +313,7 @@ static void set_only_array(struct hashtable *t, struct bucket *array, size_t buc
     t->pools[0] = t->pools[1] = (struct pool){0};
 }
 
-static void set_no_array(struct hashtable *t) { set_only_array(t, (struct bucket *)(uintptr_t)&no_bucket, 1); }
+static void set_no_array(struct hashtable *t) { set_only_array(t, (struct bucket *)&no_bucket, 1); }
 
 static inline bool has_array(const struct hashtable *t) { return t->array[0] != &no_bucket; }
 
@@ -325,20 +333,26 @@ static inline struct bucket *row_bucket(const struct hashtable *t, size_t first,
 
 bool hashtable_is_rehashing(const struct hashtable *t) { return t->array[1] != NULL; }
 
-static inline bool is_too_full(const struct hashtable *t)
+/* Judged by the buckets that keys can be in at this point of a resize: the others are no relief. */
+static bool is_too_full(const struct hashtable *t)
 {
-    return t->counts.entries[0] > EMERGENCY_FILL_FACTOR * t->capacity ||
-           (t->array[1] && t->counts.entries[1] > EMERGENCY_FILL_FACTOR * capacity_of(t, t->mask[1] + 1));
+    size_t old = t->mask[0] + 1, new = t->mask[1] + 1;
+    size_t reached = new > old ? t->rehash_pos *(new / old) : t->rehash_pos < new ? t->rehash_pos : new;
+    return t->counts.entries[0] > EMERGENCY_FILL_FACTOR * capacity_of(t, old - t->rehash_pos) ||
+           t->counts.entries[1] > EMERGENCY_FILL_FACTOR * capacity_of(t, reached);
 }
 
-static void start_resize(struct hashtable *t, size_t buckets)
+static inline bool may_move(const struct hashtable *t) { return t->array[1] && (t->resize_allowed || is_too_full(t)); }
+
+/* Into an empty array of so many buckets. */
+static void start_resize(struct hashtable *t, struct bucket *array, size_t buckets)
 {
     if (hashtable_count(t) == 0) {
         array_free_soon(t->array[0], t->mask[0] + 1);
-        set_only_array(t, array_new(buckets), buckets);
+        set_only_array(t, array, buckets);
         return;
     }
-    t->array[1] = array_new(buckets);
+    t->array[1] = array;
     t->mask[1] = buckets - 1;
     t->longest[1] = 1;
     t->rehash_pos = 0;
@@ -395,8 +409,8 @@ static void move_buckets(struct hashtable *t, size_t buckets)
 
 bool hashtable_rehash_step(struct hashtable *t, size_t buckets)
 {
-    if (t->array[1] && (t->resize_allowed || is_too_full(t))) move_buckets(t, buckets);
-    return t->array[1] && (t->resize_allowed || is_too_full(t));
+    if (may_move(t)) move_buckets(t, buckets);
+    return may_move(t);
 }
 
 static void grow_if_needed(struct hashtable *t)
@@ -406,7 +420,7 @@ static void grow_if_needed(struct hashtable *t)
     bool may_wait = has_array(t) && !t->resize_allowed;
     if (may_wait && wanted <= EMERGENCY_FILL_FACTOR * t->capacity) return;
     size_t buckets = buckets_for(t, wanted);
-    if (buckets > t->mask[0] + 1 || !has_array(t)) start_resize(t, buckets);
+    if (buckets > t->mask[0] + 1 || !has_array(t)) start_resize(t, array_new(buckets), buckets);
 }
 
 void hashtable_shrink_if_needed(struct hashtable *t)
@@ -420,7 +434,7 @@ void hashtable_shrink_if_needed(struct hashtable *t)
     }
     size_t target = buckets_for(t, 2 * count);
     if (target < buckets / SHRINK_FACTOR_MAX) target = buckets / SHRINK_FACTOR_MAX;
-    start_resize(t, target);
+    start_resize(t, array_new(target), target);
 }
 
 /* What every removal ends with. */
@@ -432,15 +446,6 @@ static void after_removal(struct hashtable *t)
         hashtable_shrink_if_needed(t);
 }
 
-/* Asks the allocator whether so much can be had at all: a mapping itself cannot fail softly. */
-static bool is_affordable(size_t bytes)
-{
-    void *probe = mem_try_alloc(bytes);
-    if (!probe) return false;
-    mem_free_sized(probe, bytes);
-    return true;
-}
-
 bool hashtable_expand(struct hashtable *t, size_t count)
 {
     if (count > BUCKETS_MAX * (t->type.max_fill / 100)) return false;
@@ -448,9 +453,10 @@ bool hashtable_expand(struct hashtable *t, size_t count)
     size_t present = (t->array[1] ? t->mask[1] : t->mask[0]) + 1;
     if (has_array(t) && buckets <= present) return true;
     if (!t->resize_allowed && hashtable_count(t) > 0) return true;
-    if (!is_affordable(buckets * sizeof(struct bucket))) return false;
+    struct bucket *array = array_try_new(buckets);
+    if (!array) return false;
     while (t->array[1]) move_buckets(t, t->mask[0] + 1);
-    start_resize(t, buckets);
+    start_resize(t, array, buckets);
     return true;
 }
 
@@ -577,18 +583,32 @@ void hashtable_prefetch_bucket(const struct hashtable *t, uint64_t hash)
     __builtin_prefetch(home_of(t, hash, &a));
 }
 
-void hashtable_prefetch_entry(const struct hashtable *t, uint64_t hash)
+static inline void prefetch_match(const struct bucket *b, unsigned m)
+{
+    const char *entry = b->slots[__builtin_ctz(m)];
+    __builtin_prefetch(entry);
+    __builtin_prefetch(entry + 64);
+}
+
+bool hashtable_prefetch_entry(const struct hashtable *t, uint64_t hash)
 {
     unsigned a;
     const struct bucket *b = home_of(t, hash, &a);
     unsigned m = match(b, tag_of(hash));
     if (m) {
-        const char *entry = b->slots[__builtin_ctz(m)];
-        __builtin_prefetch(entry);
-        __builtin_prefetch(entry + 64);
-    } else if (b->meta & CHAINED) {
-        __builtin_prefetch(b->slots[LINK_SLOT]);
+        prefetch_match(b, m);
+        return false;
     }
+    if (b->meta & CHAINED) __builtin_prefetch(b->slots[LINK_SLOT]);
+    return b->meta & CHAINED;
+}
+
+void hashtable_prefetch_child_entry(const struct hashtable *t, uint64_t hash)
+{
+    unsigned a;
+    const struct bucket *child = child_of(home_of(t, hash, &a));
+    unsigned m = child ? match(child, tag_of(hash)) : 0;
+    if (m) prefetch_match(child, m);
 }
 
 /* --- the table --- */
@@ -667,8 +687,8 @@ static uint64_t reverse_bits(uint64_t v)
     return __builtin_bswap64(v);
 }
 
-/* Counts up in the bits of the mask from the highest down, so that buckets which a resize merges or splits are neighbours
- * in the order and a cursor means the same in arrays of any size. */
+/* Counts up in the bits of the mask from the highest down, so that buckets which a resize merges or splits are
+ * neighbours in the order and a cursor means the same in arrays of any size. */
 static uint64_t next_cursor(uint64_t cursor, size_t mask) { return reverse_bits(reverse_bits(cursor | ~mask) + 1); }
 
 uint64_t hashtable_scan(struct hashtable *t, uint64_t cursor, void (*fn)(void *ctx, void *entry), void *ctx)

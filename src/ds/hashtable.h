@@ -58,9 +58,12 @@ bool hashtable_remove_entry(struct hashtable *t, const void *entry, uint64_t has
 
 /* --- batches: overlap the cache misses of several lookups --- */
 
-/* Call for every key of a batch, then hashtable_prefetch_entry for every key, then find. */
+/* Call for every key of a batch, then hashtable_prefetch_entry for every key, then hashtable_prefetch_child_entry
+ * for those
+ * that returned true (their entry may be in a chained bucket: up to a quarter of them in a full table), then find. */
 void hashtable_prefetch_bucket(const struct hashtable *t, uint64_t hash);
-void hashtable_prefetch_entry(const struct hashtable *t, uint64_t hash);
+bool hashtable_prefetch_entry(const struct hashtable *t, uint64_t hash);
+void hashtable_prefetch_child_entry(const struct hashtable *t, uint64_t hash);
 
 /* --- sizing --- */
 
@@ -85,7 +88,7 @@ uint64_t hashtable_scan(struct hashtable *t, uint64_t cursor, void (*fn)(void *c
 /* A walk over all entries of a table that does not change meanwhile; it prefetches ahead. */
 struct hashtable_iter {
     const struct hashtable *table;
-    size_t bucket;      /* private from here */
+    size_t bucket; /* private from here */
     const void *current;
     unsigned array, slot;
 };

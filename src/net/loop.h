@@ -33,8 +33,8 @@ struct loop;
 struct loop_handle {
     int fd;          /* -1 when not in a loop; set so before the first loop_remove of a handle that was never added */
     unsigned events; /* wanted: LOOP_READ | LOOP_WRITE */
-    /* `ready` holds wanted events only, and LOOP_CLOSED, wanted or not. LOOP_CLOSED brings the wanted ones with it: a read
-     * or write then tells what is wrong. It comes again every turn until the handle is removed. */
+    /* `ready` holds wanted events only, and LOOP_CLOSED, wanted or not. LOOP_CLOSED brings the wanted ones with it: a
+     * read or write then tells what is wrong. It comes again every turn until the handle is removed. */
     void (*on_ready)(struct loop_handle *h, unsigned ready);
 };
 
@@ -52,14 +52,15 @@ void loop_free(struct loop *l);
 /* 0, or -1 with errno. One fd is in a loop once. */
 int loop_add(struct loop *l, struct loop_handle *h, int fd, unsigned events);
 int loop_set_events(struct loop *l, struct loop_handle *h, unsigned events); /* no system call when unchanged */
-void loop_remove(struct loop *l, struct loop_handle *h);                     /* does not close the fd; nothing when not in */
+void loop_remove(struct loop *l, struct loop_handle *h); /* does not close the fd; nothing when not in */
 
-/* Once, not before delay_us from loop_now_us; a callback may start its timer again. Starting an active timer moves it. */
+/* Once, not before delay_us from loop_now_us; a callback may start its timer again. Starting an active timer moves
+ * it. */
 void loop_timer_start(struct loop *l, struct loop_timer *t, int64_t delay_us);
 void loop_timer_stop(struct loop *l, struct loop_timer *t);
 
-/* Blocks the signal in the calling thread (threads made later inherit that) and delivers it through the loop; signals of one
- * number that come together are delivered once. Calling again changes fn. In a forked child call
+/* Blocks the signal in the calling thread (threads made later inherit that) and delivers it through the loop; signals
+ * of one number that come together are delivered once. Calling again changes fn. In a forked child call
  * loop_restore_signals: it unblocks all signals. */
 void loop_on_signal(struct loop *l, int signo, void (*fn)(void *ctx, const struct signalfd_siginfo *info), void *ctx);
 void loop_restore_signals(void);

@@ -11,19 +11,21 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SOCKET_NAME_BYTES 128  /* "[::1]:6379", a unix path as "/path:0" */
+#define SOCKET_NAME_BYTES 128 /* "[::1]:6379", a unix path as "/path:0" */
 #define SOCKET_ERROR_BYTES 256
 
-/* Both return a non-blocking, close-on-exec listening socket, or -1 with the reason in `error` (SOCKET_ERROR_BYTES) and errno. */
+/* Both return a non-blocking, close-on-exec listening socket, or -1 with the reason in `error` (SOCKET_ERROR_BYTES)
+ * and errno. */
 
 /* `host` is an address, a name (its first usable address, IPv4 before IPv6), "*" (IPv4 any) or "::*" (IPv6 any). IPv6
- * listeners take IPv6 only. Port 0 takes a free one: see socket_local_name. error: "127.0.0.1:6379: bind: Address already in use". */
+ * listeners take IPv6 only. Port 0 takes a free one: see socket_local_name. error: "127.0.0.1:6379: bind: Address
+ * already in use". */
 int socket_listen_tcp(const char *host, int port, int backlog, char *error);
-/* Replaces a stale socket file: one that nobody answers on; any other file is left and refused. perm 0: as umask leaves it. The
- * permissions are set before anybody can connect. */
+/* Replaces a stale socket file: one that nobody answers on; any other file is left and refused. perm 0: as umask
+ * leaves it. The permissions are set before anybody can connect. */
 int socket_listen_unix(const char *path, mode_t perm, int backlog, char *error);
-/* True when the reason of a failed listen was that this host lacks the address or the family (EADDRNOTAVAIL, EAFNOSUPPORT,
- * EPROTONOSUPPORT ...): optional for addresses written with '-'. */
+/* True when the reason of a failed listen was that this host lacks the address or the family (EADDRNOTAVAIL,
+ * EAFNOSUPPORT, EPROTONOSUPPORT ...): optional for addresses written with '-'. */
 bool socket_error_is_optional(int err);
 
 /* accept4 with SOCK_NONBLOCK | SOCK_CLOEXEC; -1 with errno (EAGAIN: none waiting). */

@@ -20,10 +20,10 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/crc64.h"
 #include "base/lzf.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "rdb/checksum.h"
 
 #define ENCODER_BUFFER_BYTES ((size_t)1 << 20)
 #define LARGE_STRING_BYTES ((size_t)64 << 10)
@@ -82,7 +82,7 @@ static inline size_t buffered(const struct rdb_encoder *e)
 static void hand_over(struct rdb_encoder *e, const char *bytes, size_t len)
 {
     if (e->failed || len == 0) return;
-    if (e->checksum) e->crc = crc64(e->crc, bytes, len);
+    if (e->checksum) e->crc = rdb_checksum(e->crc, bytes, len);
     e->failed = !e->sink(e->ctx, bytes, len);
     if (!e->failed) e->written += len;
 }
@@ -441,7 +441,7 @@ bool rdb_put_eof(struct rdb_encoder *e)
     rdb_put_byte(e, RDB_OP_EOF);
     if (e->version >= RDB_VERSION_CHECKSUM) {
         room(e, RDB_CHECKSUM_BYTES); /* a flush would take the bytes away */
-        uint64_t crc = e->checksum ? crc64(e->crc, e->buf + e->out_start, buffered(e)) : 0;
+        uint64_t crc = e->checksum ? rdb_checksum(e->crc, e->buf + e->out_start, buffered(e)) : 0;
         rdb_put_u64(e, crc);
     }
     return rdb_encoder_flush(e);

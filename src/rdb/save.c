@@ -30,6 +30,7 @@
 
 #define SYNC_WINDOW_BYTES ((uint64_t)4 << 20)
 #define PROGRESS_KEYS 4096
+#define AHEAD_ENTRIES 16
 #define TEMP_NAME_BYTES 32
 #define FILE_MODE 0644
 #define SHOWN_FOLDER_BYTES 200 /* of a long path, the last part */
@@ -226,15 +227,47 @@ static bool tick(struct saver *s)
     return !s->enc.failed;
 }
 
+/* A walk that asks for entries AHEAD_ENTRIES before they are encoded: all of a small one, not only its header. */
+struct walk {
+    struct hashtable_iter it;
+    const struct entry *ahead[AHEAD_ENTRIES];
+    size_t next;
+};
+
+static const struct entry *walk_fetch(struct walk *w)
+{
+    const struct entry *entry = hashtable_iter_next(&w->it);
+    if (!entry) return NULL;
+    __builtin_prefetch(entry);
+    __builtin_prefetch((const char *)entry + 64);
+    return entry;
+}
+
+static void walk_init(struct walk *w, const struct hashtable *t)
+{
+    w->next = 0;
+    hashtable_iter_init(&w->it, t);
+    for (size_t i = 0; i < AHEAD_ENTRIES; i++) w->ahead[i] = walk_fetch(w);
+}
+
+static const struct entry *walk_next(struct walk *w)
+{
+    const struct entry *entry = w->ahead[w->next];
+    if (!entry) return NULL;
+    w->ahead[w->next] = walk_fetch(w);
+    w->next = (w->next + 1) % AHEAD_ENTRIES;
+    return entry;
+}
+
 static bool put_db(struct saver *s, struct db *db)
 {
     rdb_put_select_db(&s->enc, db_index(db));
     rdb_put_resize_db(&s->enc, db_count(db), db_expires_count(db));
     bool has_extra = s->options->write_idle || s->options->write_freq;
     struct rdb_entry_extra extra;
-    struct hashtable_iter it;
-    hashtable_iter_init(&it, db_keys(db));
-    for (const struct entry *entry; (entry = hashtable_iter_next(&it));) {
+    struct walk walk;
+    walk_init(&walk, db_keys(db));
+    for (const struct entry *entry; (entry = walk_next(&walk));) {
         if (has_extra) extra = extra_of(s, entry);
         rdb_put_entry(&s->enc, entry, has_extra ? &extra : NULL);
         if (++s->keys % PROGRESS_KEYS == 0 && !tick(s)) return false;

@@ -16,7 +16,7 @@
  *
  * Invariants:
  *   1. `start` is where the current command begins; everything before it is consumed.
- *   2. partial.items[i].ptr is an offset from `start` for i >= frozen_count, else an address.
+ *   2. partial.items[i] has an offset from `start` in `hash` and no ptr for i >= frozen_count, else an address in ptr.
  *   3. In IDLE there is no partial argument; in BIG every one is frozen and start == end of the buffer.
  *   4. No list grows by a number that was announced: only by bytes that arrived.
  */
@@ -30,10 +30,10 @@
 #include "base/num.h"
 #include "base/words.h"
 
-#define ARGS_KEEP 4096                   /* a cleared batch keeps room for so many arguments */
+#define ARGS_KEEP 4096                                            /* a cleared batch keeps room for so many arguments */
 #define BIG_FIRST_BYTES (16u * 1024 * 1024 - sizeof(struct blob)) /* of a big bulk, before any of it has arrived */
-#define ARG_WIRE_MIN 6                   /* "$0\r\n\r\n" */
-#define QUICK_DIGITS 9                   /* fit 32 bits */
+#define ARG_WIRE_MIN 6                                            /* "$0\r\n\r\n" */
+#define QUICK_DIGITS 9                                            /* fit 32 bits */
 
 enum state { IDLE, ARGS, BULK, BIG, BROKEN };
 enum outcome { DONE, MORE, FAIL };
@@ -199,8 +199,8 @@ size_t resp_parser_memory(const struct resp_parser *p)
 
 /* --- lines --- */
 
-/* The number of "<kind><digits>\r\n" in its usual form. Returns the bytes of the line; 0 when it is cut or odd, which the
- * careful way tells apart. */
+/* The number of "<kind><digits>\r\n" in its usual form. Returns the bytes of the line; 0 when it is cut or odd, which
+ * the careful way tells apart. */
 static inline unsigned quick_number(const char *pos, const char *end, uint32_t *out)
 {
     if (end - pos < 4) return 0;
@@ -270,7 +270,8 @@ static bool freeze_partial(struct run *r)
     char *to = f->bytes;
     for (size_t i = p->frozen_count; i < p->partial.len; i++, p->frozen_count++) {
         struct arg *a = &p->partial.items[i];
-        const char *from = r->start + (uintptr_t)a->ptr;
+        const char *from = r->start + a->hash;
+        a->hash = 0;
         if (a->len < RESP_BIG_BULK) {
             memcpy(to, from, a->len);
             a->ptr = to;
@@ -399,8 +400,7 @@ static enum outcome bulk_body(struct run *r)
     struct resp_parser *p = r->p;
     if ((size_t)(r->end - r->pos) < p->bulk_len + 2) return p->bulk_len >= RESP_BIG_BULK ? begin_big(r) : MORE;
     if (!args_reserve(&p->partial, 1)) return fail_memory(p);
-    const char *offset = (const char *)(uintptr_t)(r->pos - r->start);
-    p->partial.items[p->partial.len++] = (struct arg){offset, p->bulk_len, 0, NULL};
+    p->partial.items[p->partial.len++] = (struct arg){NULL, p->bulk_len, (uint64_t)(r->pos - r->start), NULL};
     p->args_missing--;
     r->pos += p->bulk_len + 2;
     p->state = ARGS;
@@ -416,7 +416,10 @@ static enum outcome finish_partial(struct run *r)
     if (!batch_reserve(b, argc)) return fail_memory(p);
     struct arg *to = b->args.items + b->args.len;
     memcpy(to, p->partial.items, argc * sizeof(*to));
-    for (size_t i = p->frozen_count; i < argc; i++) to[i].ptr = r->start + (uintptr_t)to[i].ptr;
+    for (size_t i = p->frozen_count; i < argc; i++) {
+        to[i].ptr = r->start + to[i].hash;
+        to[i].hash = 0;
+    }
     b->args.len += argc;
     if (p->frozen_count > 0) b->has_blobs = true;
     while (p->frozen != NULL) {
@@ -513,9 +516,7 @@ static __attribute__((noinline)) enum outcome spill(struct run *r, size_t count,
     if (!args_reserve(&p->partial, count)) return fail_memory(p);
     const struct arg *from = r->batch->args.items + r->batch->args.len;
     for (size_t i = 0; i < count; i++) {
-        struct arg *a = &p->partial.items[i];
-        *a = from[i];
-        a->ptr = (const char *)(uintptr_t)(from[i].ptr - r->start);
+        p->partial.items[i] = (struct arg){NULL, from[i].len, (uint64_t)(from[i].ptr - r->start), NULL};
     }
     p->partial.len = count;
     p->args_missing = missing;
@@ -532,7 +533,7 @@ static inline enum outcome quick_command(struct run *r)
     r->p->scanned = 0;
     pos += head;
     struct resp_batch *b = r->batch;
-    size_t can_come = (size_t)(end - pos) / ARG_WIRE_MIN;
+    size_t can_come = (size_t)(end - pos) / ARG_WIRE_MIN + 1;
     if (!batch_reserve(b, count < can_come ? count : can_come)) return fail_memory(r->p);
     struct arg *first = b->args.items + b->args.len, *a = first;
     uint32_t missing = count;

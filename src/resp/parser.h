@@ -42,8 +42,9 @@
 struct arg {
     const char *ptr;
     size_t len;
-    uint64_t hash;     /* of a key argument, when hashed; the parser sets 0 */
-    struct blob *blob; /* owner of ptr when it came as a big bulk, else NULL. A handler may take it: set to NULL then. */
+    uint64_t hash; /* of a key argument, when hashed; the parser sets 0 */
+    struct blob
+        *blob; /* owner of ptr when it came as a big bulk, else NULL. A handler may take it: set to NULL then. */
 };
 static inline struct slice arg_slice(const struct arg *a) { return SLICE(a->ptr, a->len); }
 
@@ -67,8 +68,8 @@ struct resp_batch {
     /* private from here */
     struct resp_args args;
     bool has_blobs;
-    struct resp_frozen *frozen;      /* argument bytes that were taken off a buffer */
-    struct resp_line *inline_words;  /* words of inline commands */
+    struct resp_frozen *frozen;     /* argument bytes that were taken off a buffer */
+    struct resp_line *inline_words; /* words of inline commands */
 };
 void resp_batch_init(struct resp_batch *b);
 /* Frees blobs that no handler took and words of inline commands; keeps the storage (up to a bound). */
@@ -97,13 +98,13 @@ struct resp_parser {
     size_t scanned;           /* how far behind offset the line end was already looked for */
     uint64_t args_missing;    /* of the partial command */
     uint64_t bulk_len;        /* of the bulk that is waited for */
-    struct resp_args partial; /* its arguments so far: ptr is an offset, but absolute in the frozen ones */
+    struct resp_args partial; /* its arguments so far: offsets in `hash`, but addresses in the frozen ones */
     size_t frozen_count;      /* arguments whose bytes no longer stand in the caller's buffer */
     struct resp_frozen *frozen;
-    size_t frozen_bytes;      /* heap bytes of those, finished big bulks included */
-    size_t taken_bytes;       /* wire bytes of the partial command that were consumed already */
-    struct blob *big;         /* bulk being filled */
-    size_t big_filled;        /* bytes in it, CRLF counted */
+    size_t frozen_bytes; /* heap bytes of those, finished big bulks included */
+    size_t taken_bytes;  /* wire bytes of the partial command that were consumed already */
+    struct blob *big;    /* bulk being filled */
+    size_t big_filled;   /* bytes in it, CRLF counted */
 };
 
 void resp_parser_init(struct resp_parser *p);

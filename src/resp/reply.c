@@ -66,12 +66,11 @@ static void chunk_free(struct reply_chunk *c)
     }
 }
 
-/* The more is pending, the larger: a long chain stays short. */
-static size_t next_chunk_bytes(const struct reply *r)
+/* Each chunk for small replies is twice as large as the one before: a long chain stays short. */
+static size_t next_chunk_bytes(struct reply *r)
 {
-    size_t pending = reply_pending(r);
-    size_t bytes = REPLY_CHUNK_BYTES;
-    while (bytes < pending && bytes < REPLY_CHUNK_BYTES_MAX) bytes *= 2;
+    size_t bytes = r->next_chunk_bytes;
+    if (bytes < REPLY_CHUNK_BYTES_MAX) r->next_chunk_bytes = (uint32_t)(bytes * 2);
     return bytes;
 }
 
@@ -85,9 +84,8 @@ static void seal_tail(struct reply *r)
 /* A new tail with room for at least `room` bytes. */
 static void open_chunk(struct reply *r, size_t room)
 {
-    size_t bytes = next_chunk_bytes(r);
-    if (bytes < sizeof(struct reply_chunk) + room) bytes = sizeof(struct reply_chunk) + room;
-    struct reply_chunk *c = chunk_new(bytes);
+    size_t least = sizeof(struct reply_chunk) + room;
+    struct reply_chunk *c = chunk_new(least > r->next_chunk_bytes ? least : next_chunk_bytes(r));
     if (r->tail != NULL) {
         seal_tail(r);
         r->tail->next = c;
@@ -108,6 +106,7 @@ static void drop_head(struct reply *r)
     if (r->head == NULL) {
         r->tail = NULL;
         r->pos = r->end = NULL;
+        r->next_chunk_bytes = REPLY_CHUNK_BYTES;
     }
     r->chunk_bytes -= chunk_bytes(c);
     chunk_free(c);
@@ -119,6 +118,7 @@ void reply_init(struct reply *r)
 {
     memset(r, 0, sizeof(*r));
     r->resp = 2;
+    r->next_chunk_bytes = REPLY_CHUNK_BYTES;
 }
 
 void reply_deinit(struct reply *r) { reply_discard(r); }
@@ -184,8 +184,10 @@ static inline char *reserve(struct reply *r, size_t bytes)
 static __attribute__((noinline)) void append_slowly(struct reply *r, const char *bytes, size_t len)
 {
     size_t now = (size_t)(r->end - r->pos);
-    if (now > 0) memcpy(r->pos, bytes, now);
-    r->pos += now;
+    if (now > 0) {
+        memcpy(r->pos, bytes, now);
+        r->pos += now;
+    }
     open_chunk(r, len - now + 2); /* the CRLF of a value goes in, too */
     memcpy(r->pos, bytes + now, len - now);
     r->pos += len - now;
@@ -224,8 +226,9 @@ static inline void copy_value(char *to, const char *from, size_t len)
 
 static inline char *put_crlf(char *to)
 {
-    memcpy(to, "\r\n", 2);
-    return to + 2;
+    *to++ = '\r';
+    *to++ = '\n';
+    return to;
 }
 
 /* "<kind><n>\r\n"; returns behind it. */

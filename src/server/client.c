@@ -345,7 +345,7 @@ static void read_client(struct client *c)
     if (resp_parser_target(&c->parser, &ptr, &len)) read_into_target(c, ptr, len);
     else if (c->kept_len >= KEPT_IN_PLACE_MIN) read_into_kept(c);
     else read_into_shared(c);
-    if (c->kept_len > 0) check_query_limit(c);
+    if (c->kept_len > 0 || resp_parser_is_partial(&c->parser)) check_query_limit(c);
 }
 
 static void on_ready(struct loop_handle *h, unsigned ready)

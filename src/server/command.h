@@ -166,6 +166,7 @@ struct command_stats {
     uint64_t ticks; /* base/ticks.h */
 };
 struct command_stats *command_stats(const struct command *c);
+uint64_t command_stats_total_ticks(void); /* of all commands */
 void command_stats_reset(void);
 
 #endif

@@ -93,7 +93,8 @@ static struct folded fold_name(struct slice s)
     } else if (n >= 4) {
         low = load_4(p) | load_4(p + n - 4) << 32;
     } else if (n > 0) {
-        low = (uint64_t)(unsigned char)p[0] | (uint64_t)(unsigned char)p[n / 2] << 8 | (uint64_t)(unsigned char)p[n - 1] << 16;
+        low = (uint64_t)(unsigned char)p[0] | (uint64_t)(unsigned char)p[n / 2] << 8 |
+              (uint64_t)(unsigned char)p[n - 1] << 16;
     }
     return (struct folded){fold_word(low), fold_word(high), (uint32_t)(n > UINT32_MAX ? UINT32_MAX : n)};
 }
@@ -224,29 +225,61 @@ const struct command *command_parent(const struct command *c) { return record_of
 void command_full_name(const struct command *c, char out[64])
 {
     const struct command *parent = command_parent(c);
-    if (parent == NULL) snprintf(out, 64, "%s", c->name);
-    else snprintf(out, 64, "%s|%s", parent->name, c->name);
+    if (parent == NULL)
+        snprintf(out, 64, "%s", c->name);
+    else
+        snprintf(out, 64, "%s|%s", parent->name, c->name);
 }
 
 /* --- categories --- */
 
 /* In the order of ACL CAT, which COMMAND INFO keeps. */
 enum acl_category {
-    ACL_KEYSPACE, ACL_READ, ACL_WRITE, ACL_SET, ACL_SORTEDSET, ACL_LIST, ACL_HASH, ACL_STRING, ACL_BITMAP, ACL_HYPERLOGLOG, ACL_GEO, ACL_STREAM,
-    ACL_PUBSUB, ACL_ADMIN, ACL_FAST, ACL_SLOW, ACL_BLOCKING, ACL_DANGEROUS, ACL_CONNECTION, ACL_TRANSACTION, ACL_SCRIPTING, ACL_CATEGORIES,
+    ACL_KEYSPACE,
+    ACL_READ,
+    ACL_WRITE,
+    ACL_SET,
+    ACL_SORTEDSET,
+    ACL_LIST,
+    ACL_HASH,
+    ACL_STRING,
+    ACL_BITMAP,
+    ACL_HYPERLOGLOG,
+    ACL_GEO,
+    ACL_STREAM,
+    ACL_PUBSUB,
+    ACL_ADMIN,
+    ACL_FAST,
+    ACL_SLOW,
+    ACL_BLOCKING,
+    ACL_DANGEROUS,
+    ACL_CONNECTION,
+    ACL_TRANSACTION,
+    ACL_SCRIPTING,
+    ACL_CATEGORIES,
 };
 
 static const char *const acl_names[ACL_CATEGORIES] = {
-    [ACL_KEYSPACE] = "keyspace",       [ACL_READ] = "read",
-    [ACL_WRITE] = "write",             [ACL_SET] = "set",
-    [ACL_SORTEDSET] = "sortedset",     [ACL_LIST] = "list",
-    [ACL_HASH] = "hash",               [ACL_STRING] = "string",
-    [ACL_BITMAP] = "bitmap",           [ACL_HYPERLOGLOG] = "hyperloglog",
-    [ACL_GEO] = "geo",                 [ACL_STREAM] = "stream",
-    [ACL_PUBSUB] = "pubsub",           [ACL_ADMIN] = "admin",
-    [ACL_FAST] = "fast",               [ACL_SLOW] = "slow",
-    [ACL_BLOCKING] = "blocking",       [ACL_DANGEROUS] = "dangerous",
-    [ACL_CONNECTION] = "connection",   [ACL_TRANSACTION] = "transaction",
+    [ACL_KEYSPACE] = "keyspace",
+    [ACL_READ] = "read",
+    [ACL_WRITE] = "write",
+    [ACL_SET] = "set",
+    [ACL_SORTEDSET] = "sortedset",
+    [ACL_LIST] = "list",
+    [ACL_HASH] = "hash",
+    [ACL_STRING] = "string",
+    [ACL_BITMAP] = "bitmap",
+    [ACL_HYPERLOGLOG] = "hyperloglog",
+    [ACL_GEO] = "geo",
+    [ACL_STREAM] = "stream",
+    [ACL_PUBSUB] = "pubsub",
+    [ACL_ADMIN] = "admin",
+    [ACL_FAST] = "fast",
+    [ACL_SLOW] = "slow",
+    [ACL_BLOCKING] = "blocking",
+    [ACL_DANGEROUS] = "dangerous",
+    [ACL_CONNECTION] = "connection",
+    [ACL_TRANSACTION] = "transaction",
     [ACL_SCRIPTING] = "scripting",
 };
 
@@ -254,10 +287,21 @@ static const struct {
     enum command_category category;
     enum acl_category acl;
 } explicit_categories[] = {
-    {CAT_KEYSPACE, ACL_KEYSPACE},   {CAT_STRING, ACL_STRING},           {CAT_BITMAP, ACL_BITMAP},       {CAT_CONNECTION, ACL_CONNECTION},
-    {CAT_LIST, ACL_LIST},           {CAT_TRANSACTION, ACL_TRANSACTION}, {CAT_SCRIPTING, ACL_SCRIPTING}, {CAT_DANGEROUS, ACL_DANGEROUS},
-    {CAT_SET, ACL_SET},             {CAT_SORTEDSET, ACL_SORTEDSET},     {CAT_HASH, ACL_HASH},           {CAT_HYPERLOGLOG, ACL_HYPERLOGLOG},
-    {CAT_GEO, ACL_GEO},             {CAT_STREAM, ACL_STREAM},
+    {CAT_KEYSPACE, ACL_KEYSPACE},
+    {CAT_STRING, ACL_STRING},
+    {CAT_BITMAP, ACL_BITMAP},
+    {CAT_CONNECTION, ACL_CONNECTION},
+    {CAT_LIST, ACL_LIST},
+    {CAT_TRANSACTION, ACL_TRANSACTION},
+    {CAT_SCRIPTING, ACL_SCRIPTING},
+    {CAT_DANGEROUS, ACL_DANGEROUS},
+    {CAT_SET, ACL_SET},
+    {CAT_SORTEDSET, ACL_SORTEDSET},
+    {CAT_HASH, ACL_HASH},
+    {CAT_HYPERLOGLOG, ACL_HYPERLOGLOG},
+    {CAT_GEO, ACL_GEO},
+    {CAT_STREAM, ACL_STREAM},
+    {CAT_ADMIN, ACL_ADMIN},
 };
 
 #define ACL_BIT(category) (UINT64_C(1) << (category))
@@ -304,7 +348,8 @@ static bool spec_range(const struct key_spec *spec, const struct arg *argv, int 
     *out = (struct key_range){begin, begin + spec->last, spec->step};
     if (spec->is_keynum) {
         int64_t count;
-        if (out->last >= argc || !num_parse_int64(arg_slice(&argv[out->last]), &count) || count < 1 || count > argc) return false;
+        if (out->last >= argc || !num_parse_int64(arg_slice(&argv[out->last]), &count) || count < 1 || count > argc)
+            return false;
         out->first = begin + spec->step;
         out->step = spec->limit;
         out->last = out->first + ((int)count - 1) * out->step;
@@ -314,7 +359,8 @@ static bool spec_range(const struct key_spec *spec, const struct arg *argv, int 
     return out->step > 0 && out->first < argc && out->last < argc && out->last >= out->first;
 }
 
-static int keys_by_specs(const struct command *c, const struct arg *argv, unsigned argc, unsigned *out, unsigned *flags, unsigned max)
+static int keys_by_specs(const struct command *c, const struct arg *argv, unsigned argc, unsigned *out, unsigned *flags,
+                         unsigned max)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < COMMAND_KEY_SPECS && c->keys[i].step > 0; i++) {
@@ -330,7 +376,8 @@ static int keys_by_specs(const struct command *c, const struct arg *argv, unsign
     return n == 0 ? -1 : (int)n;
 }
 
-int command_get_keys_and_flags(const struct command *c, struct arg *argv, unsigned argc, unsigned *out, unsigned *flags, unsigned max)
+int command_get_keys_and_flags(const struct command *c, struct arg *argv, unsigned argc, unsigned *out, unsigned *flags,
+                               unsigned max)
 {
     if (argc == 0 || argc > INT_MAX) return -1;
     int n = c->get_keys == NULL ? keys_by_specs(c, argv, argc, out, flags, max) : c->get_keys(argv, argc, out, max);
@@ -351,6 +398,13 @@ int command_get_keys(const struct command *c, struct arg *argv, unsigned argc, u
 /* --- statistics --- */
 
 struct command_stats *command_stats(const struct command *c) { return &record_of(c)->stats; }
+
+uint64_t command_stats_total_ticks(void)
+{
+    uint64_t ticks = 0;
+    for (unsigned i = 0; i < table.record_count; i++) ticks += table.records[i]->stats.ticks;
+    return ticks;
+}
 
 void command_stats_reset(void)
 {

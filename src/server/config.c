@@ -225,6 +225,7 @@ bool config_set(struct config *cfg, const struct config_change *changes, size_t 
                 config_apply_fn *apply, void *ctx, char *error, size_t error_size)
 {
     struct error_sink sink = {error, error_size};
+    if (error_size > 0) error[0] = 0;
     if (!check_names(changes, count, allow_protected, sink)) return false;
     struct config next;
     config_copy(&next, cfg);

@@ -77,16 +77,16 @@ struct config {
     bool rdbcompression, rdbchecksum, rdb_save_incremental_fsync, stop_writes_on_bgsave_error;
     int rdb_version; /* Keepsake's own: 0 ("auto") or 6..12 */
     int shutdown_timeout_s;
-    unsigned shutdown_on_sigint,
-        shutdown_on_sigterm; /* enum shutdown_flags bits of server.h: what the signal asks for */
-    uint64_t maxmemory;      /* 0 until eviction is built */
+    /* enum shutdown_flags bits of server.h: what the signal asks for */
+    unsigned shutdown_on_sigint, shutdown_on_sigterm;
+    uint64_t maxmemory; /* 0 until eviction is built */
     bool oom_score_adj_enabled;
     /* where it came from */
     char *file; /* absolute path, NULL when started without one */
     /* private: kept by config*.c */
     struct config_known *known; /* values of directives whose feature is not built, by row of the table */
-    bool save_is_given,
-        dir_is_given; /* the first line of a file or the command line replaces the default, the next ones add */
+    /* the first line of a file or the command line replaces the default, the next ones add */
+    bool save_is_given, dir_is_given;
 };
 
 void config_init(struct config *cfg); /* the defaults */
@@ -96,8 +96,8 @@ void config_copy(struct config *to, const struct config *from); /* deep; `to` ho
 /* Why a configuration was refused. The caller prints it as a block: file and line, the line's text, the reason.
  * Texts that are too long are cut. */
 struct config_error {
-    char text
-        [1152]; /* all of it in one line: "redis.conf:12: 'port abc': argument couldn't be parsed into an integer" */
+    /* all of it in one line: "redis.conf:12: 'port abc': argument couldn't be parsed into an integer" */
+    char text[1152];
     char file[256]; /* as it was named; "standard input", "the command line" */
     unsigned line;  /* from 1; of the command line, which option. 0: the file itself could not be read */
     char line_text[256];

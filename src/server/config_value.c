@@ -34,10 +34,8 @@ static size_t row_index(const struct config_row *row)
 
 static bool holds_text(const struct config_row *row) { return row->kind == KIND_TEXT || row->kind == KIND_LIST; }
 
-static void *row_field(const struct config *cfg, const struct config_row *row)
-{
-    return (char *)(uintptr_t)cfg + row->offset;
-}
+/* Const comes off here, once, for readers and writers alike. */
+static void *row_field(const struct config *cfg, const struct config_row *row) { return (char *)cfg + row->offset; }
 
 static int64_t get_number(const struct config *cfg, const struct config_row *row)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * server_cron: `hz` times a second, small shares of the work that nobody waits for. One turn:
- *   1. asked-for shutdown        4. active expiry (time-bounded)     7. snapshots (rules, child, huge pages)
+ *   1. asked-for shutdown        4. active expiry (time-bounded)     7. snapshots (rules, the child)
  *   2. clocks and samples        5. table resizing (1 ms)
  *   3. clients (timeouts)        6. peak memory
  */

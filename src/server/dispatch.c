@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/ticks.h"
 #include "server/state.h"
 
@@ -20,19 +21,11 @@ struct pass {
     const struct command *commands[RESP_BATCH_COMMANDS];
     uint64_t hashes[PREFETCH_KEYS_MAX];
     unsigned hash_count;
+    const struct command *counted; /* the command that `stats` belongs to: pipelines repeat themselves */
+    struct command_stats *stats;
 };
 
 /* --- pass 1: names and hashes --- */
-
-static bool has_name(const struct command *cmd, struct slice name) { return slice_is_word(name, cmd->name); }
-
-/* The command before is the likely one: pipelines repeat themselves. */
-static const struct command *resolve(const struct resp_command *request, const struct command *guess)
-{
-    if (guess != NULL && guess->subcommands == NULL && command_parent(guess) == NULL && has_name(guess, arg_slice(&request->argv[0])))
-        return guess;
-    return command_resolve(request->argv, request->argc);
-}
 
 static void hash_keys(struct pass *pass, const struct db *db, const struct command *cmd, const struct resp_command *request)
 {
@@ -50,22 +43,33 @@ static void hash_keys(struct pass *pass, const struct db *db, const struct comma
 
 static void prepare(struct client *c, struct resp_batch *batch, struct pass *pass)
 {
-    const struct command *guess = c->last_command;
     pass->hash_count = 0;
+    pass->counted = NULL;
+    pass->stats = NULL;
     for (unsigned i = 0; i < batch->count; i++) {
         const struct resp_command *request = &batch->commands[i];
         if (request->argc == 0) continue;
-        guess = pass->commands[i] = resolve(request, guess);
-        if (guess != NULL && batch->count > 1) hash_keys(pass, c->db, guess, request);
+        const struct command *cmd = pass->commands[i] = command_resolve(request->argv, request->argc);
+        if (cmd != NULL && batch->count > 1) hash_keys(pass, c->db, cmd, request);
     }
     for (unsigned i = 0; i < pass->hash_count; i++) db_prefetch_entry(c->db, pass->hashes[i]);
 }
 
 /* --- pass 2: checks --- */
 
+/* An HTTP request through a browser tricked by a page: nothing of it is executed, or answered. */
+static bool is_http(struct slice name) { return slice_is_word(name, "post") || slice_is_word(name, "host:"); }
+
 static void reject_unknown(struct client *c, const struct resp_command *request)
 {
     struct slice name = arg_slice(&request->argv[0]);
+    if (is_http(name)) {
+        log_warning("Possible SECURITY ATTACK: POST or Host: commands from %s. It is likely due to somebody using Cross Protocol "
+                    "Scripting to compromise this server. Connection aborted.",
+                    c->peer);
+        client_close_later(c);
+        return;
+    }
     const struct command *container = command_find(name);
     if (container != NULL) {
         char upper[32];
@@ -103,9 +107,8 @@ static const char *refusal(const struct client *c, const struct command *cmd)
 {
     if (!c->is_authenticated && (cmd->flags & CMD_NO_AUTH) == 0) return "NOAUTH Authentication required.";
     if (c->server->persistence.loading && (cmd->flags & CMD_LOADING) == 0) return "LOADING Redis is loading the dataset in memory";
-    bool is_write = (cmd->flags & CMD_WRITE) != 0 || strcmp(cmd->name, "ping") == 0;
-    if (is_write && snapshot_writes_are_stopped(c->server)) return MISCONF;
-    return NULL;
+    if (__builtin_expect(!snapshot_writes_are_stopped(c->server), 1)) return NULL;
+    return (cmd->flags & CMD_WRITE) != 0 || strcmp(cmd->name, "ping") == 0 ? MISCONF : NULL;
 }
 
 /* True when the request may be executed; else the error is replied and counted. */
@@ -149,7 +152,7 @@ static void advance_reply_mode(struct client *c)
     }
 }
 
-static void execute(struct client *c, const struct command *cmd, const struct resp_command *request)
+static void execute(struct client *c, struct pass *pass, const struct command *cmd, const struct resp_command *request)
 {
     struct server *s = c->server;
     struct call call = {
@@ -166,16 +169,20 @@ static void execute(struct client *c, const struct command *cmd, const struct re
     uint64_t started = s->now_ticks;
     cmd->handler(&call);
     uint64_t ended = ticks_now();
-    struct command_stats *stats = command_stats(cmd);
-    stats->calls++;
-    stats->ticks += ended > started ? ended - started : 0;
-    stats->failed += c->reply.error_count != errors;
+    if (pass->counted != cmd) {
+        pass->counted = cmd;
+        pass->stats = command_stats(cmd);
+    }
+    pass->stats->calls++;
+    pass->stats->ticks += ended > started ? ended - started : 0;
+    pass->stats->failed += c->reply.error_count != errors;
     s->stats.commands_processed++;
     c->commands++;
     s->now_ticks = ended;
 }
 
-static void run_one(struct client *c, const struct command *cmd, const struct resp_command *request, uint64_t stale_ticks)
+static void run_one(struct client *c, struct pass *pass, const struct command *cmd, const struct resp_command *request,
+                    uint64_t stale_ticks)
 {
     struct server *s = c->server;
     uint64_t errors = c->reply.error_count;
@@ -183,7 +190,7 @@ static void run_one(struct client *c, const struct command *cmd, const struct re
     if (s->now_ticks - s->clock_read_ticks > stale_ticks) server_refresh_clock(s);
     if (admit(c, cmd, request)) {
         c->last_command = cmd;
-        execute(c, cmd, request);
+        execute(c, pass, cmd, request);
     }
     if (c->reply.error_count != errors) errors_count(s, c->reply.last_error);
     if (c->reply_mode != CLIENT_REPLY_ON) advance_reply_mode(c);
@@ -198,7 +205,7 @@ void dispatch_batch(struct client *c, struct resp_batch *batch)
     uint64_t stale_ticks = ticks_per_ms() / 2;
     for (unsigned i = 0; i < batch->count && !c->is_closing && !c->close_after_reply; i++) {
         const struct resp_command *request = &batch->commands[i];
-        if (request->argc > 0) run_one(c, pass.commands[i], request, stale_ticks);
+        if (request->argc > 0) run_one(c, &pass, pass.commands[i], request, stale_ticks);
     }
 }
 

@@ -179,10 +179,10 @@ static uint64_t resident_bytes(void)
 {
     FILE *f = fopen("/proc/self/statm", "re");
     if (f == NULL) return 0;
-    uint64_t size, resident;
-    int n = fscanf(f, "%" SCNu64 " %" SCNu64, &size, &resident);
+    char line[128], *second = NULL;
+    if (fgets(line, sizeof(line), f)) second = strchr(line, ' '); /* size, resident, ... in pages */
     fclose(f);
-    return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    return second ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static uint64_t system_memory_bytes(void)
@@ -382,7 +382,7 @@ static void put_loop_stats(const struct server_stats *st, struct buf *out)
 {
     put_count(out, "eventloop_cycles", st->loop_turns);
     put_count(out, "eventloop_duration_sum", st->loop_busy_us);
-    put_count(out, "eventloop_duration_cmd_sum", st->loop_command_us);
+    put_count(out, "eventloop_duration_cmd_sum", ticks_to_ns(0, command_stats_total_ticks()) / 1000);
 }
 
 static void section_stats(struct server *s, struct buf *out)

@@ -4,10 +4,12 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -114,6 +116,45 @@ void process_log_from_config(const struct config *cfg)
         .syslog_facility = cfg->syslog_facility,
     };
     log_configure(&options);
+}
+
+/* --- supervision --- */
+
+/* The protocol of sd_notify(3): a datagram of assignments; an address that begins with '@' is abstract. */
+static bool notify_systemd(void)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = path != NULL ? strlen(path) : 0;
+    if (len < 2 || len >= sizeof(address.sun_path)) return false;
+    memcpy(address.sun_path, path, len);
+    if (path[0] == '@') address.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    static const char READY[] = "STATUS=Ready to accept connections\nREADY=1\n";
+    socklen_t address_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+    bool ok = sendto(fd, READY, sizeof(READY) - 1, MSG_NOSIGNAL, (struct sockaddr *)&address, address_len) > 0;
+    close(fd);
+    return ok;
+}
+
+static bool notify_upstart(void)
+{
+    if (getenv("UPSTART_JOB") == NULL) return false;
+    raise(SIGSTOP);
+    unsetenv("UPSTART_JOB");
+    return true;
+}
+
+bool process_notify_ready(enum supervised_mode mode)
+{
+    switch (mode) {
+    case SUPERVISED_NO: return false;
+    case SUPERVISED_SYSTEMD: return notify_systemd();
+    case SUPERVISED_UPSTART: return notify_upstart();
+    case SUPERVISED_AUTO: return notify_upstart() || notify_systemd();
+    }
+    return false;
 }
 
 /* --- crash report: only what is safe in a signal handler --- */

@@ -61,13 +61,14 @@ void shutdown_on_signal(struct server *s, int signo)
     }
     log_warning("Received %s scheduling shutdown...", name);
     s->shutdown.is_asked = true;
+    s->shutdown.flags = signo == SIGINT ? s->config.shutdown_on_sigint : s->config.shutdown_on_sigterm;
 }
 
 void shutdown_cron(struct server *s)
 {
     if (!s->shutdown.is_asked) return;
     char error[128];
-    if (server_shutdown(s, SHUTDOWN_DEFAULT, error, sizeof(error))) return;
+    if (server_shutdown(s, s->shutdown.flags, error, sizeof(error))) return;
     log_warning("Errors trying to shut down the server. Check the logs for more information.");
     s->shutdown.is_asked = false;
     s->shutdown.signals = 0;

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +38,10 @@
 #define CHILD_NICE 10
 #define IOPRIO_WHO_PROCESS 1
 #define IOPRIO_IDLE (3 << 13)
-/* Of each cron turn for mending huge pages: 2 ms at 10 turns a second is 2% of the time. */
-#define REPAIR_BUDGET_US 2000
+/* Mending huge pages: a range takes 0.2 ms and more, so this is one each time, a GiB in some two seconds, and a pause
+ * that no command notices. */
+#define REPAIR_BUDGET_US 200
+#define REPAIR_INTERVAL_US 4000
 #define LOAD_LOG_INTERVAL_US 2000000
 
 /* What the child tells through the pipe. Shorter than PIPE_BUF: writes are whole. */
@@ -165,10 +168,38 @@ bool snapshot_writes_are_stopped(const struct server *s)
     return s->config.stop_writes_on_bgsave_error && !s->persistence.last_bgsave_ok && snapshot_has_rules(s);
 }
 
-static void stop_repair(struct snapshot *snap)
+/* --- huge pages: what copy-on-write split is made whole, a little at a time --- */
+
+static void stop_repair(struct server *s)
 {
-    if (snap->repair != NULL) hugepage_repair_free(snap->repair);
+    struct snapshot *snap = &s->snapshot;
+    if (snap->repair == NULL) return;
+    loop_timer_stop(s->loop, &snap->repair_timer);
+    hugepage_repair_free(snap->repair);
     snap->repair = NULL;
+}
+
+static void on_repair_due(struct loop_timer *t)
+{
+    struct server *s = (struct server *)((char *)t - offsetof(struct server, snapshot.repair_timer));
+    struct snapshot *snap = &s->snapshot;
+    if (hugepage_repair_step(snap->repair, REPAIR_BUDGET_US)) {
+        loop_timer_start(s->loop, t, REPAIR_INTERVAL_US);
+        return;
+    }
+    log_verbose("Huge pages mended after the snapshot: %zu ranges in %lld ms", hugepage_repair_collapsed(snap->repair),
+                (long long)((clock_mono_us() - snap->repair_started_us) / 1000));
+    stop_repair(s);
+}
+
+static void start_repair(struct server *s)
+{
+    if (!hugepage_can_collapse()) return;
+    struct snapshot *snap = &s->snapshot;
+    snap->repair = hugepage_repair_start();
+    snap->repair_started_us = clock_mono_us();
+    snap->repair_timer.on_due = on_repair_due;
+    loop_timer_start(s->loop, &snap->repair_timer, REPAIR_INTERVAL_US);
 }
 
 static enum snapshot_result fork_failed(struct server *s, const int fds[2])
@@ -213,7 +244,7 @@ enum snapshot_result snapshot_start(struct server *s)
         s->persistence.last_bgsave_ok = false;
         return SNAPSHOT_FAILED;
     }
-    stop_repair(&s->snapshot);
+    stop_repair(s);
     pid_t self = getpid();
     int64_t forked_us = clock_mono_us();
     pid_t pid = fork();
@@ -252,8 +283,7 @@ static void leave_running(struct server *s, bool succeeded)
     p->current_cow_bytes = p->current_cow_peak_bytes = 0;
     p->current_save_keys_processed = p->current_save_keys_total = 0;
     keyspace_set_child_alive(s->keyspace, false);
-    s->snapshot.repair = hugepage_can_collapse() ? hugepage_repair_start() : NULL;
-    s->snapshot.repair_started_us = clock_mono_us();
+    start_repair(s);
 }
 
 static void judge_child(struct server *s, int status)
@@ -321,16 +351,6 @@ static void start_when_due(struct server *s)
     }
 }
 
-/* Ranges that copy-on-write split are made whole, a little in each turn. */
-static void repair_huge_pages(struct server *s)
-{
-    struct snapshot *snap = &s->snapshot;
-    if (snap->repair == NULL || hugepage_repair_step(snap->repair, REPAIR_BUDGET_US)) return;
-    log_verbose("Huge pages mended after the snapshot: %zu ranges in %lld ms", hugepage_repair_collapsed(snap->repair),
-                (long long)((clock_mono_us() - snap->repair_started_us) / 1000));
-    stop_repair(snap);
-}
-
 void snapshot_cron(struct server *s)
 {
     if (snapshot_is_running(s)) {
@@ -338,7 +358,6 @@ void snapshot_cron(struct server *s)
         return;
     }
     start_when_due(s);
-    if (!snapshot_is_running(s)) repair_huge_pages(s);
 }
 
 /* --- loading --- */
@@ -381,7 +400,7 @@ static uint64_t file_bytes(const char *path)
     return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-static enum rdb_load_status load(struct server *s, bool serve, struct rdb_load_result *result, struct rdb_error *error)
+static enum rdb_load_status load(struct server *s, struct keyspace *into, bool serve, struct rdb_load_result *result, struct rdb_error *error)
 {
     struct persistence_stats *p = &s->persistence;
     struct load_watch watch = {.server = s, .started_us = clock_mono_us(), .logged_us = clock_mono_us(), .serve = serve};
@@ -396,7 +415,7 @@ static enum rdb_load_status load(struct server *s, bool serve, struct rdb_load_r
     p->loading_start_s = time(NULL);
     p->loading_total_bytes = file_bytes(s->config.dbfilename);
     p->loading_loaded_bytes = 0;
-    enum rdb_load_status status = rdb_load(s->config.dbfilename, s->keyspace, &options, result, error);
+    enum rdb_load_status status = rdb_load(s->config.dbfilename, into, &options, result, error);
     p->loading = false;
     if (status != RDB_LOAD_OK) return status;
     p->loading_rdb_used_memory = result->used_memory;
@@ -413,7 +432,7 @@ bool snapshot_load_at_start(struct server *s)
     if (swept > 0) log_notice("Removed %d temporary snapshot file(s) that a stopped server left behind", swept);
     struct rdb_load_result result;
     struct rdb_error error;
-    switch (load(s, true, &result, &error)) {
+    switch (load(s, s->keyspace, true, &result, &error)) {
     case RDB_LOAD_OK:
     case RDB_LOAD_ABSENT:
         s->persistence.last_save_s = time(NULL);
@@ -425,11 +444,10 @@ bool snapshot_load_at_start(struct server *s)
     return false;
 }
 
-bool snapshot_reload(struct server *s, bool flush, struct rdb_error *error)
+bool snapshot_read(struct server *s, struct keyspace *into, struct rdb_error *error)
 {
     struct rdb_load_result result;
-    if (flush) keyspace_flush(s->keyspace, false);
-    enum rdb_load_status status = load(s, false, &result, error);
+    enum rdb_load_status status = load(s, into, false, &result, error);
     if (status == RDB_LOAD_ABSENT) snprintf(error->text, sizeof(error->text), "%s: no such file", s->config.dbfilename);
     return status == RDB_LOAD_OK;
 }

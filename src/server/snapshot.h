@@ -17,6 +17,7 @@
 
 #include "rdb/error.h"
 
+struct keyspace;
 struct server;
 
 enum snapshot_result { SNAPSHOT_OK, SNAPSHOT_BUSY /* a child runs */, SNAPSHOT_FAILED };
@@ -26,14 +27,14 @@ enum snapshot_result snapshot_start(struct server *s);                          
 void snapshot_schedule(struct server *s);
 bool snapshot_is_running(const struct server *s);
 void snapshot_cancel(struct server *s);  /* kills and reaps a running child, removes its temporary file: FLUSHALL, SHUTDOWN, DEBUG RELOAD */
-void snapshot_cron(struct server *s);    /* save rules, scheduled saves, retries, progress from the child, huge-page repair */
+void snapshot_cron(struct server *s);    /* save rules, scheduled saves, retries, progress from the child */
 void snapshot_on_child_signal(struct server *s); /* SIGCHLD */
 /* stop-writes-on-bgsave-error applies now. */
 bool snapshot_writes_are_stopped(const struct server *s);
 bool snapshot_has_rules(const struct server *s);
 /* The file at start-up into the keyspace; false: refused, the reason is logged. */
 bool snapshot_load_at_start(struct server *s);
-/* DEBUG RELOAD: replaces the keyspace by what the file holds. */
-bool snapshot_reload(struct server *s, bool flush, struct rdb_error *error);
+/* DEBUG RELOAD: what the file holds, into another keyspace with as many databases. */
+bool snapshot_read(struct server *s, struct keyspace *into, struct rdb_error *error);
 
 #endif

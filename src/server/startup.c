@@ -54,9 +54,11 @@ static bool change_dir(const char *dir, char *reason, size_t reason_size)
 static bool listen_anew(struct server *s, const struct config *old_values, const struct config *new_values, char *reason,
                         size_t reason_size)
 {
-    listeners_close(s);
-    if (listeners_open(s, new_values, reason, reason_size)) return true;
     char again[512];
+    listeners_close(s);
+    if (listeners_open(s, new_values, again, sizeof(again))) return true;
+    log_warning("%s", again);
+    snprintf(reason, reason_size, "Failed to bind to specified addresses.");
     listeners_close(s);
     if (!listeners_open(s, old_values, again, sizeof(again))) log_warning("Listening as before failed: %s", again);
     return false;
@@ -154,7 +156,13 @@ static void advise_on_system(void)
     }
 }
 
-static void on_before_wait(void *ctx) { clients_before_wait(ctx); }
+static void on_before_wait(void *ctx)
+{
+    struct server *s = ctx;
+    clients_before_wait(s);
+    s->stats.loop_turns++;
+    s->stats.loop_busy_us += (uint64_t)(clock_mono_us() - loop_now_us(s->loop));
+}
 
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 {
@@ -221,6 +229,7 @@ bool server_start(struct server *s)
     if (!snapshot_load_at_start(s)) return false;
     if (s->config.port != 0) log_notice("Ready to accept connections on port %d", s->config.port);
     if (s->config.unixsocket != NULL) log_notice("Ready to accept connections at %s", s->config.unixsocket);
+    s->is_supervised = process_notify_ready(s->config.supervised);
     return true;
 }
 

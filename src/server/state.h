@@ -45,12 +45,14 @@ struct snapshot {
     int64_t last_try_s;
     bool is_scheduled;
     struct hugepage_repair *repair; /* NULL: nothing to mend */
+    struct loop_timer repair_timer;
     int64_t repair_started_us;
 };
 
 /* shutdown.c */
 struct shutdown {
     bool is_asked; /* by a signal: done in cron */
+    unsigned flags;
     bool is_done;  /* the loop is told to stop */
     unsigned signals;
 };
@@ -128,5 +130,7 @@ bool process_daemonize(void);
 bool process_write_pidfile(const char *path);
 void process_log_from_config(const struct config *cfg);
 void process_install_crash_report(void);
+/* Tells the supervisor (systemd: NOTIFY_SOCKET, upstart: stops until it goes on) that the server is ready. False: there is none. */
+bool process_notify_ready(enum supervised_mode mode);
 
 #endif

@@ -20,7 +20,7 @@ struct server_stats {
     uint64_t total_forks;
     uint64_t ops_samples[16]; /* instantaneous figures: ring of per-100ms rates */
     double ops_per_second, input_kbps, output_kbps;
-    uint64_t loop_turns, loop_busy_us, loop_command_us;
+    uint64_t loop_turns, loop_busy_us;
 };
 
 /* What INFO persistence tells; kept by snapshot.c and startup.c. */

@@ -31,13 +31,14 @@ struct key key_of(struct slice name); /* computes the hash */
 
 struct keyspace_stats {
     uint64_t hits, misses;
-    uint64_t expired_keys;       /* lazily and actively removed */
-    uint64_t lazyfreed_objects;  /* values given to the background */
+    uint64_t expired_keys;      /* lazily and actively removed */
+    uint64_t lazyfreed_objects; /* values given to the background */
 };
 
 struct keyspace_hooks {
     void *ctx;
-    /* A key was removed because its time had come; name is valid during the call, which must not change the keyspace. */
+    /* A key was removed because its time had come; name is valid during the call, which must not change the
+     * keyspace. */
     void (*on_expired)(void *ctx, struct db *db, struct slice name);
 };
 
@@ -72,26 +73,30 @@ size_t db_expires_count(const struct db *db);
 size_t db_flush(struct db *db, bool lazily); /* returns keys removed */
 /* Room for so many keys (hints from a file; bounded by the caller). False: no memory. */
 bool db_expand(struct db *db, size_t keys, size_t expires);
-const struct hashtable *db_keys(const struct db *db);    /* for walks and statistics */
+const struct hashtable *db_keys(const struct db *db); /* for walks and statistics */
 const struct hashtable *db_expires(const struct db *db);
 size_t db_memory_overhead(const struct db *db);
 
 /* --- looking up --- */
 enum db_find_flags {
-    DB_FIND_READ = 0,        /* counts a hit or miss, stamps the access clock */
-    DB_FIND_NO_TOUCH = 1,    /* leaves the access clock */
-    DB_FIND_NO_STATS = 2,    /* counts nothing: writes, OBJECT */
+    DB_FIND_READ = 0,     /* counts a hit or miss, stamps the access clock */
+    DB_FIND_NO_TOUCH = 1, /* leaves the access clock */
+    DB_FIND_NO_STATS = 2, /* counts nothing: writes, OBJECT */
 };
 #define DB_FIND_WRITE DB_FIND_NO_STATS
 struct entry *db_find(struct db *db, const struct key *key, int64_t now_ms, unsigned flags);
+/* For batches of keys: db_prefetch_bucket for each, then db_prefetch_entry for each, then db_prefetch_child_entry
+ * for those that returned true. */
 void db_prefetch_bucket(const struct db *db, uint64_t hash);
-void db_prefetch_entry(const struct db *db, uint64_t hash);
+bool db_prefetch_entry(const struct db *db, uint64_t hash);
+void db_prefetch_child_entry(const struct db *db, uint64_t hash);
 
 /* --- changing; each returns the entry where it is now --- */
 
 /* Sets a string, over a value of any type; the old value's expiry is replaced by `expire_at_ms`. One table walk. */
 struct entry *db_set_string(struct db *db, const struct key *key, struct slice value, int64_t expire_at_ms);
-struct entry *db_set_blob(struct db *db, const struct key *key, struct blob *value, int64_t expire_at_ms); /* takes value */
+struct entry *db_set_blob(struct db *db, const struct key *key, struct blob *value,
+                          int64_t expire_at_ms); /* takes value */
 /* `e` is the present entry of `key` in all of these. */
 struct entry *db_set_int(struct db *db, const struct key *key, struct entry *e, int64_t value);
 struct entry *db_make_writable(struct db *db, const struct key *key, struct entry *e, size_t len, char **bytes);
@@ -118,8 +123,10 @@ struct expire_progress {
     size_t examined;
     size_t expired;
 };
-/* Examines up to `max_entries` volatile entries from where the last call ended, database after database, and removes
- * those past their time. Cron calls it until its time or the work is spent: when few of the examined ones were expired. */
+/* Examines up to about `max_entries` volatile entries from where the last call ended, the databases in turns, and
+ * removes
+ * those past their time; less when it comes to the end of every index, where the next call begins again. Cron
+ * calls it until its time or the work is spent: when few of the examined ones were expired. */
 struct expire_progress keyspace_expire_step(struct keyspace *ks, int64_t now_ms, size_t max_entries);
 /* Average TTL in ms of the volatile keys, sampled by the active cycle; 0 when there are none. */
 int64_t db_average_ttl_ms(const struct db *db);

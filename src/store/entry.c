@@ -10,7 +10,8 @@
  *                           (optional)    (optional)
  *
  *   header, low bits first:
- *   type 4 | encoding 4 | has_expiry 1 | has_long_key 1 | has_pointer 1 | spare 1 | clock 24 | key_len 12 | value_len 16
+ *   type 4 | encoding 4 | has_expiry 1 | has_long_key 1 | has_pointer 1 | spare 1 | clock 24 |
+ *   key_len 12 | value_len 16
  *
  * What is absent takes no room: what follows moves up. The value is one of
  *
@@ -18,8 +19,8 @@
  *   ENCODING_EMBSTR   in place, value_len bytes, as they were set
  *   ENCODING_RAW      in place and changed since it was set, or a blob behind the pointer; value_len is 0 then
  *
- * The size of the allocation is not stored: it is the size class of what the header implies, and always asked for as the
- * whole class. So a value may change within its class without the allocator, and freeing passes the right size.
+ * The size of the allocation is not stored: it is the size class of what the header implies, and always asked for
+ * as the whole class. So a value may change within its class without the allocator, and freeing passes the right size.
  *
  * Invariants:
  *   1. has_long_key: key_len is 0 and the long length is over KEY_LEN_MAX.
@@ -132,8 +133,8 @@ static inline void set_form(struct entry *e, const struct form *f)
     e->value_len = f->place_bytes & UINT16_MAX;
 }
 
-/* Gives the entry another form. The key stays, and so do the first `keep` bytes of a value in place; expiry, pointer and the
- * rest of the value are the caller's to write, and the old pointer is his already. */
+/* Gives the entry another form. The key stays, and so do the first `keep` bytes of a value in place; expiry,
+ * pointer and the rest of the value are the caller's to write, and the old pointer is his already. */
 static struct entry *reshape(struct entry *e, const struct form *f, size_t keep)
 {
     struct slice key = entry_key(e);
@@ -184,7 +185,8 @@ static void free_blob_lazily(struct blob *b)
 /* The blob a value goes on to live in: without much slack. */
 static struct blob *settle(struct blob *b) { return blob_trim(b, b->len / 8 + 64); }
 
-static struct entry *new_in_place(struct slice key, enum value_encoding encoding, struct slice value, int64_t expire_at_ms)
+static struct entry *new_in_place(struct slice key, enum value_encoding encoding, struct slice value,
+                                  int64_t expire_at_ms)
 {
     struct form f = {.encoding = encoding, .has_expiry = has_time(expire_at_ms), .place_bytes = value.len};
     struct entry *e = make(key, VALUE_STRING, &f);
@@ -273,8 +275,7 @@ static void free_value(struct entry *e, bool lazily)
     case VALUE_SET:
     case VALUE_ZSET:
     case VALUE_HASH:
-    case VALUE_STREAM:
-        break;
+    case VALUE_STREAM: break;
     }
     UNREACHABLE();
 }
@@ -299,12 +300,9 @@ bool entry_is_slow_to_free(const struct entry *e) { return e->has_pointer && is_
 const char *entry_encoding_name(const struct entry *e)
 {
     switch (entry_encoding(e)) {
-    case ENCODING_INT:
-        return "int";
-    case ENCODING_EMBSTR:
-        return e->value_len <= ENTRY_EMBSTR_MAX ? "embstr" : "raw";
-    case ENCODING_RAW:
-        return "raw";
+    case ENCODING_INT: return "int";
+    case ENCODING_EMBSTR: return e->value_len <= ENTRY_EMBSTR_MAX ? "embstr" : "raw";
+    case ENCODING_RAW: return "raw";
     }
     UNREACHABLE();
 }
@@ -312,18 +310,12 @@ const char *entry_encoding_name(const struct entry *e)
 const char *value_type_name(enum value_type type)
 {
     switch (type) {
-    case VALUE_STRING:
-        return "string";
-    case VALUE_LIST:
-        return "list";
-    case VALUE_SET:
-        return "set";
-    case VALUE_ZSET:
-        return "zset";
-    case VALUE_HASH:
-        return "hash";
-    case VALUE_STREAM:
-        return "stream";
+    case VALUE_STRING: return "string";
+    case VALUE_LIST: return "list";
+    case VALUE_SET: return "set";
+    case VALUE_ZSET: return "zset";
+    case VALUE_HASH: return "hash";
+    case VALUE_STREAM: return "stream";
     }
     UNREACHABLE();
 }
@@ -365,7 +357,8 @@ bool entry_is_valid(const struct entry *e)
 
 /* --- changing --- */
 
-static struct entry *set_in_place(struct entry *e, enum value_encoding encoding, struct slice value, int64_t expire_at_ms)
+static struct entry *set_in_place(struct entry *e, enum value_encoding encoding, struct slice value,
+                                  int64_t expire_at_ms)
 {
     struct form f = {.encoding = encoding, .has_expiry = has_time(expire_at_ms), .place_bytes = value.len};
     free_value(e, true);

@@ -74,8 +74,9 @@ void entry_free_lazily(struct entry *e);
 /* True when freeing it takes longer than a command should (a large blob). */
 bool entry_is_slow_to_free(const struct entry *e);
 
-/* --- changing a value: each may move the entry and returns where it is now; the caller (db.c) puts that into its tables.
- * A new value never points into the entry itself. A new entry has the access clock 0, a changed one keeps it. --- */
+/* --- changing a value: each may move the entry and returns where it is now; the caller (db.c) puts that into its
+ * tables. A new value never points into the entry itself. A new entry has the access clock 0, a changed one keeps it.
+ * --- */
 
 /* A new string value and expiry. Stays in place, without the allocator, when the size class is the same. */
 struct entry *entry_set_string(struct entry *e, struct slice value, int64_t expire_at_ms);

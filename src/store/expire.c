@@ -25,7 +25,7 @@ static void gather(void *ctx, void *entry)
     struct expire_batch *batch = ctx;
     if (batch->len == batch->cap) {
         batch->cap = batch->cap ? 2 * batch->cap : 4 * PART_ENTRIES;
-        batch->entries = mem_realloc(batch->entries, batch->cap * sizeof(*batch->entries));
+        batch->entries = mem_realloc(batch->entries, batch->cap * sizeof(void *));
         batch->hashes = mem_realloc(batch->hashes, batch->cap * sizeof(*batch->hashes));
     }
     batch->entries[batch->len++] = entry;

@@ -35,13 +35,15 @@ struct bench {
     size_t resident_before;
 };
 
+/* The second number of statm, in pages. */
 static size_t resident_bytes(void)
 {
-    size_t pages = 0;
+    char line[256] = "";
     FILE *f = fopen("/proc/self/statm", "r");
-    if (!f || fscanf(f, "%*u %zu", &pages) != 1) exit(1);
+    if (!f || !fgets(line, sizeof(line), f)) exit(1);
     fclose(f);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
+    char *second = strchr(line, ' ');
+    return second ? strtoul(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 /* CPU time: other work on the machine should not count. */
@@ -108,6 +110,19 @@ static void run_insert(struct bench *b)
     printf("  %-28s %8lld us\n", "slowest 64 inserts", (long long)slowest);
 }
 
+/* The names from `at` on, hashed, as a pipeline of requests would be looked up. */
+static void take_batch(struct bench *b, size_t at, struct key *keys, bool with_prefetch)
+{
+    size_t chained[BATCH], chained_len = 0;
+    for (size_t i = 0; i < BATCH; i++) {
+        keys[i] = key_of(name_of(b, b->order[at + i]));
+        if (with_prefetch) db_prefetch_bucket(b->db, keys[i].hash);
+    }
+    for (size_t i = 0; with_prefetch && i < BATCH; i++)
+        if (db_prefetch_entry(b->db, keys[i].hash)) chained[chained_len++] = i;
+    for (size_t i = 0; i < chained_len; i++) db_prefetch_child_entry(b->db, keys[chained[i]].hash);
+}
+
 static void run_find(struct bench *b, bool with_prefetch)
 {
     size_t found = 0, sum = 0;
@@ -115,11 +130,7 @@ static void run_find(struct bench *b, bool with_prefetch)
     int64_t start = cpu_us();
     for (size_t i = 0; i + BATCH <= b->keys; i += BATCH) {
         struct key keys[BATCH];
-        for (size_t j = 0; j < BATCH; j++) {
-            keys[j] = key_of(name_of(b, b->order[i + j]));
-            if (with_prefetch) db_prefetch_bucket(b->db, keys[j].hash);
-        }
-        for (size_t j = 0; with_prefetch && j < BATCH; j++) db_prefetch_entry(b->db, keys[j].hash);
+        take_batch(b, i, keys, with_prefetch);
         for (size_t j = 0; j < BATCH; j++) {
             struct entry *e = db_find(b->db, &keys[j], NOW_MS, DB_FIND_READ);
             if (!e) continue;
@@ -147,11 +158,7 @@ static void run_overwrite(struct bench *b)
     int64_t start = cpu_us();
     for (size_t i = 0; i + BATCH <= b->keys; i += BATCH) {
         struct key keys[BATCH];
-        for (size_t j = 0; j < BATCH; j++) {
-            keys[j] = key_of(name_of(b, b->order[i + j]));
-            db_prefetch_bucket(b->db, keys[j].hash);
-        }
-        for (size_t j = 0; j < BATCH; j++) db_prefetch_entry(b->db, keys[j].hash);
+        take_batch(b, i, keys, true);
         for (size_t j = 0; j < BATCH; j++)
             db_set_string(b->db, &keys[j], value_of(b, i, value), b->shape->expire_at_ms);
     }
@@ -202,11 +209,7 @@ static void run_remove(struct bench *b)
     }
     for (size_t i = 0; i + BATCH <= b->keys; i += BATCH) {
         struct key keys[BATCH];
-        for (size_t j = 0; j < BATCH; j++) {
-            keys[j] = key_of(name_of(b, b->order[i + j]));
-            db_prefetch_bucket(b->db, keys[j].hash);
-        }
-        for (size_t j = 0; j < BATCH; j++) db_prefetch_entry(b->db, keys[j].hash);
+        take_batch(b, i, keys, true);
         for (size_t j = 0; j < BATCH; j++) db_delete(b->db, &keys[j], NOW_MS, false);
     }
     report(b, "delete, prefetched", start);

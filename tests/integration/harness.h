@@ -52,7 +52,7 @@ void server_path(const struct server *s, const char *name, char *out, size_t siz
 /* Sends a command and checks its reply. */
 void expect_status(redisContext *c, const char *want, const char *fmt, ...);
 void expect_error(redisContext *c, const char *want_start, const char *fmt, ...);
-void expect_string(redisContext *c, const char *want, const char *fmt, ...);
+void expect_bulk(redisContext *c, const char *want, const char *fmt, ...);
 void expect_int(redisContext *c, long long want, const char *fmt, ...);
 void expect_nil(redisContext *c, const char *fmt, ...);
 long long ask_int(redisContext *c, const char *fmt, ...);

@@ -89,6 +89,7 @@ static _Noreturn void run_child(const struct process *p, const char *program, co
     const char *argv[PROCESS_ARGS_MAX + 2] = {program};
     for (int i = 0; i < PROCESS_ARGS_MAX && args[i] != NULL; i++) argv[i + 1] = args[i];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGPIPE, SIG_DFL);
     if (getppid() != parent) _exit(127);
     int out = open(p->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     int in = open("/dev/null", O_RDONLY);
@@ -167,9 +168,24 @@ int process_stop(struct process *p, int signo)
     return process_wait_exit(p);
 }
 
+/* Children first: a stopped one would stay for ever. */
+static void kill_children(pid_t parent)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+    char *text = file_read(path, NULL);
+    for (char *at = text, *end = NULL; at != NULL && *at != '\0'; at = end) {
+        long pid = strtol(at, &end, 10);
+        if (end == at) break;
+        kill((pid_t)pid, SIGKILL);
+    }
+    free(text);
+}
+
 void process_discard(struct process *p)
 {
     if (p->pid != 0) {
+        kill_children(p->pid);
         kill(p->pid, SIGKILL);
         waitpid(p->pid, NULL, 0);
         p->pid = 0;

@@ -131,6 +131,7 @@ static enum wire_result read_some(struct wire *w)
     if (n == 0) return WIRE_CLOSED;
     if (n < 0) return errno == EAGAIN || errno == EINTR ? WIRE_TIMEOUT : WIRE_CLOSED;
     w->in.len += (size_t)n;
+    w->in.ptr[w->in.len] = '\0';
     return WIRE_OK;
 }
 
@@ -181,6 +182,7 @@ enum wire_result wire_until_closed(struct wire *w, const char *request, size_t l
     int64_t deadline_ms = wait_clock_ms() + PROCESS_WAIT_MS;
     size_t sent = 0;
     bool is_ended = false;
+    w->in.len = w->taken = 0;
     while (wait_clock_ms() < deadline_ms) {
         if (sent == len && !is_ended) {
             shutdown(w->fd, SHUT_WR);

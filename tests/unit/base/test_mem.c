@@ -6,11 +6,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#ifndef MEM_PLAIN_MALLOC
+#include <jemalloc/jemalloc.h>
+#endif
 
 #include "base/rng.h"
 
@@ -123,7 +127,7 @@ static void realloc_keeps_the_bytes(void **state)
 {
     (void)state;
     char *p = mem_realloc(NULL, 10);
-    memcpy(p, "0123456789", 10);
+    for (int i = 0; i < 10; i++) p[i] = (char)('0' + i);
     p = mem_realloc(p, 500000);
     assert_memory_equal(p, "0123456789", 10);
     p = mem_realloc(p, 5);
@@ -150,8 +154,7 @@ static void impossible_sizes_are_refused_by_the_try_forms(void **state)
     size_t before = mem_used();
     volatile size_t huge = (size_t)1 << 60; /* a constant would be refused by the compiler */
     assert_null(mem_try_alloc(huge));
-    char *p = mem_alloc(3);
-    memcpy(p, "ok", 3);
+    char *p = mem_strdup("ok");
     assert_null(mem_try_realloc(p, huge));
     assert_string_equal(p, "ok");
     mem_free(p);
@@ -295,6 +298,28 @@ static void the_allocator_reports_itself(void **state)
     assert_true(after.resident < stats.resident);
 }
 
+#ifndef MEM_PLAIN_MALLOC
+/* The program's own options reach the allocator, unless the user's environment says otherwise. */
+static void the_allocator_takes_our_options(void **state)
+{
+    (void)state;
+    if (getenv("MALLOC_CONF") != NULL) skip();
+    const char *thp = NULL;
+    unsigned arenas = 0;
+    size_t size = sizeof(thp), slab = 0;
+    assert_int_equal(mallctl("opt.thp", &thp, &size, NULL, 0), 0);
+    assert_string_equal(thp, "always");
+    size = sizeof(arenas);
+    assert_int_equal(mallctl("opt.narenas", &arenas, &size, NULL, 0), 0);
+    assert_int_equal(arenas, 1);
+    size = sizeof(slab);
+    assert_int_equal(mallctl("arenas.bin.0.slab_size", &slab, &size, NULL, 0), 0);
+    assert_int_equal(slab, 4096);
+    assert_int_equal(mallctl("arenas.bin.2.slab_size", &slab, &size, NULL, 0), 0); /* of 32 bytes */
+    assert_int_equal(slab, 16384);
+}
+#endif
+
 int main(void)
 {
     mem_init();
@@ -309,6 +334,9 @@ int main(void)
         cmocka_unit_test(blocks_of_ended_threads_are_counted),
         cmocka_unit_test(a_forked_child_counts_what_it_inherited),
         cmocka_unit_test(the_allocator_reports_itself),
+#ifndef MEM_PLAIN_MALLOC
+        cmocka_unit_test(the_allocator_takes_our_options),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

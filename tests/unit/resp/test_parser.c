@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -18,14 +21,20 @@ struct sample {
     size_t len;
     const char *transcript;
 };
-#define SAMPLE(bytes_, transcript_) {bytes_, sizeof(bytes_) - 1, transcript_}
+#define SAMPLE(bytes_, transcript_)             \
+    {                                           \
+        bytes_, sizeof(bytes_) - 1, transcript_ \
+    }
 
 static const struct sample samples[] = {
     SAMPLE("", ""),
     SAMPLE("*1\r\n$4\r\nPING\r\n", "[14 1 4:PING]"),
-    SAMPLE("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n", "[20 2 3:GET 1:k][26 3 3:SET 1:k 0:]"),
-    SAMPLE("*3\r\n$3\r\nSET\r\n$10\r\n0123456789\r\n$12\r\n\r\n$3\r\nabc\r\n*\r\n", "[49 3 3:SET 10:0123456789 12:\r\n$3\r\nabc\r\n*]"),
-    SAMPLE("*11\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n$1\r\ne\r\n$1\r\nf\r\n$1\r\ng\r\n$1\r\nh\r\n$1\r\ni\r\n$1\r\nj\r\n$1\r\nk\r\n",
+    SAMPLE("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n",
+           "[20 2 3:GET 1:k][26 3 3:SET 1:k 0:]"),
+    SAMPLE("*3\r\n$3\r\nSET\r\n$10\r\n0123456789\r\n$12\r\n\r\n$3\r\nabc\r\n*\r\n",
+           "[49 3 3:SET 10:0123456789 12:\r\n$3\r\nabc\r\n*]"),
+    SAMPLE("*11\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n$1\r\ne\r\n$1\r\nf\r\n$1\r\ng\r\n$1\r\nh\r\n$1\r\ni\r\n$"
+           "1\r\nj\r\n$1\r\nk\r\n",
            "[82 11 1:a 1:b 1:c 1:d 1:e 1:f 1:g 1:h 1:i 1:j 1:k]"),
     SAMPLE("*1\r\n$4\r\nPING\r\nPING\r\n*1\r\n$4\r\nPING\r\n", "[14 1 4:PING][6 1 4:PING][14 1 4:PING]"),
     SAMPLE("*0\r\n*-1\r\n*-77\r\n\r\n\n  \r\nPING\n", "[4 0][5 0][6 0][2 0][1 0][4 0][5 1 4:PING]"),
@@ -54,8 +63,10 @@ static const struct sample samples[] = {
     SAMPLE("*1\r\n$x\r\n", "!Protocol error: invalid bulk length"),
     SAMPLE("*1\r\n$536870913\r\n", "!Protocol error: invalid bulk length"),
     SAMPLE("*1\r\n$9223372036854775807\r\n", "!Protocol error: invalid bulk length"),
-    SAMPLE("PING\r\n*1\r\n$4\r\nPING\r\n\"abc\r\nPING\r\n", "[6 1 4:PING][14 1 4:PING]!Protocol error: unbalanced quotes in request"),
-    SAMPLE("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*2\r\n$3\r\nGET\r\n$q\r\n", "[20 2 3:GET 1:k]!Protocol error: invalid bulk length"),
+    SAMPLE("PING\r\n*1\r\n$4\r\nPING\r\n\"abc\r\nPING\r\n",
+           "[6 1 4:PING][14 1 4:PING]!Protocol error: unbalanced quotes in request"),
+    SAMPLE("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*2\r\n$3\r\nGET\r\n$q\r\n",
+           "[20 2 3:GET 1:k]!Protocol error: invalid bulk length"),
 };
 
 static void assert_transcript(const struct feed *f, const char *expected, size_t len)
@@ -193,7 +204,7 @@ static void arguments_stay_in_place_when_the_storage_of_a_batch_grows(void **sta
             assert_int_equal(b.commands[i].argv[k].len, 4);
             char text[5] = {0};
             memcpy(text, b.commands[i].argv[k].ptr, 4);
-            assert_int_equal(atoi(text), i * 100 + k);
+            assert_int_equal(strtol(text, NULL, 10), i * 100 + k);
         }
     }
     resp_batch_deinit(&b);
@@ -231,7 +242,8 @@ static void check_error(bool authenticated, const struct buf *in, const char *tr
     for (size_t piece = 1; piece <= in->len; piece = piece * 7 + 1000) {
         struct feed f;
         feed_init(&f, feed_limits(authenticated));
-        for (size_t at = 0; at < in->len; at += piece) feed(&f, in->data + at, in->len - at < piece ? in->len - at : piece);
+        for (size_t at = 0; at < in->len; at += piece)
+            feed(&f, in->data + at, in->len - at < piece ? in->len - at : piece);
         assert_transcript(&f, transcript, strlen(transcript));
         feed_deinit(&f);
         if (piece == 1 && in->len > 4096) piece = 4096; /* byte by byte is for short ones */
@@ -289,7 +301,8 @@ static void strangers_have_tighter_limits(void **state)
     check_text(false, "*1\r\n$16384\r\n", "");
     check_text(false, "*1\r\n$16385\r\n", "!Protocol error: unauthenticated bulk length");
     check_text(false, "*1\r\n$536870913\r\n", "!Protocol error: invalid bulk length");
-    check_text(false, "*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n*11\r\n", "[22 2 4:AUTH 2:pw]!Protocol error: unauthenticated multibulk length");
+    check_text(false, "*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n*11\r\n",
+               "[22 2 4:AUTH 2:pw]!Protocol error: unauthenticated multibulk length");
     check_text(true, "*1\r\n$536870912\r\n", "");
 }
 
@@ -364,7 +377,8 @@ static void append_bulk(struct buf *b, size_t len, char c)
     buf_printf(b, "$%zu\r\n", len);
     char *to = buf_reserve(b, len + 2);
     for (size_t i = 0; i < len; i++) to[i] = (char)(c + (char)(i % 23));
-    memcpy(to + len, "\r\n", 2);
+    to[len] = '\r';
+    to[len + 1] = '\n';
     b->len += len + 2;
 }
 
@@ -508,6 +522,45 @@ static void a_huge_bulk_grows_as_it_arrives(void **state)
     feed_deinit(&f);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(MEM_PLAIN_MALLOC)
+#define CAN_LIMIT_MEMORY 1
+#else
+#define CAN_LIMIT_MEMORY 0 /* the sanitizer needs its own */
+#endif
+
+/* In a child that gets no more memory from the system: 0 when a big bulk is refused, at once or as it grows. */
+static int refusal_in_child(void)
+{
+    struct feed f;
+    feed_init(&f, feed_limits(true));
+    const char in[] = "PING\r\n*2\r\n$4\r\nECHO\r\n$536870912\r\nabc";
+    const char expected[] = "[6 1 4:PING]!Protocol error: not enough memory for the request";
+    buf_reserve(&f.transcript, 1000);
+    const struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_AS, &none) < 0) return 1;
+    feed(&f, in, sizeof(in) - 1);
+    char *to;
+    size_t room;
+    while (resp_parser_target(&f.parser, &to, &room)) resp_parser_filled(&f.parser, room);
+    if (!f.failed) feed_parse(&f, NULL, 0);
+    if (!f.failed || f.transcript.len != sizeof(expected) - 1) return 2;
+    if (memcmp(f.transcript.data, expected, f.transcript.len) != 0) return 3;
+    return resp_parser_memory(&f.parser) == 0 ? 0 : 4;
+}
+
+static void refused_memory_is_an_error_of_the_request(void **state)
+{
+    (void)state;
+    if (!CAN_LIMIT_MEMORY) skip();
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) _exit(refusal_in_child());
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void a_connection_may_end_anywhere(void **state)
 {
     (void)state;
@@ -524,8 +577,10 @@ static void a_connection_may_end_anywhere(void **state)
 static void random_bytes_parse_the_same_in_random_pieces(void **state)
 {
     (void)state;
-    static const char *const parts[] = {"*", "$", "\r\n", "1", "2", "3", "0", "-1", "PING", "a", "\n", " ", "\"", "$1\r\na\r\n",
-                                        "*1\r\n$4\r\nPING\r\n", "*2\r\n", "$4\r\n", "10", "\r", "x\\"};
+    static const char *const parts[] = {"*",      "$",      "\r\n", "1",           "2",
+                                        "3",      "0",      "-1",   "PING",        "a",
+                                        "\n",     " ",      "\"",   "$1\r\na\r\n", "*1\r\n$4\r\nPING\r\n",
+                                        "*2\r\n", "$4\r\n", "10",   "\r",          "x\\"};
     srand(7);
     for (int round = 0; round < 20000; round++) {
         struct buf in = BUF_INIT;
@@ -570,6 +625,7 @@ int main(void)
         cmocka_unit_test(one_big_bulk_parses_the_same_at_really_every_cut),
         cmocka_unit_test(a_big_bulk_moves_into_a_blob_without_the_kept_bytes),
         cmocka_unit_test(a_huge_bulk_grows_as_it_arrives),
+        cmocka_unit_test(refused_memory_is_an_error_of_the_request),
         cmocka_unit_test(a_connection_may_end_anywhere),
         cmocka_unit_test(random_bytes_parse_the_same_in_random_pieces),
     };
