@@ -7,21 +7,20 @@
 #include "commands/commands.h"
 #include "server/server.h"
 
-static const char USAGE[] =
-    "Usage: keepsake-server [CONFIG-FILE | -] [--DIRECTIVE VALUE ...]\n"
-    "\n"
-    "An in-memory key-value server that speaks the protocol of Redis.\n"
-    "\n"
-    "  CONFIG-FILE           redis.conf; '-' reads it from standard input\n"
-    "  --DIRECTIVE VALUE...  any directive of redis.conf, over the file's\n"
-    "  -v, --version         the version\n"
-    "  -h, --help            this text\n"
-    "\n"
-    "Examples:\n"
-    "  keepsake-server                                  default configuration, port 6379\n"
-    "  keepsake-server /etc/redis/redis.conf\n"
-    "  keepsake-server --port 7000 --save \"60 1\" --dir /var/lib/keepsake\n"
-    "  keepsake-server redis.conf --loglevel verbose -\n";
+static const char USAGE[] = "Usage: keepsake-server [CONFIG-FILE | -] [--DIRECTIVE VALUE ...]\n"
+                            "\n"
+                            "An in-memory key-value server that speaks the protocol of Redis.\n"
+                            "\n"
+                            "  CONFIG-FILE           redis.conf; '-' reads it from standard input\n"
+                            "  --DIRECTIVE VALUE...  any directive of redis.conf, over the file's\n"
+                            "  -v, --version         the version\n"
+                            "  -h, --help            this text\n"
+                            "\n"
+                            "Examples:\n"
+                            "  keepsake-server                                  default configuration, port 6379\n"
+                            "  keepsake-server /etc/redis/redis.conf\n"
+                            "  keepsake-server --port 7000 --save \"60 1\" --dir /var/lib/keepsake\n"
+                            "  keepsake-server redis.conf --loglevel verbose -\n";
 
 static bool is_option(const char *arg, const char *short_name, const char *long_name)
 {
@@ -31,8 +30,10 @@ static bool is_option(const char *arg, const char *short_name, const char *long_
 static void print_config_error(const struct config_error *e)
 {
     fprintf(stderr, "\n*** FATAL CONFIG FILE ERROR (Keepsake %s) ***\n", KEEPSAKE_VERSION);
-    if (e->line > 0) fprintf(stderr, "Reading the configuration file %s, at line %u\n>>> '%s'\n", e->file, e->line, e->line_text);
-    else if (e->file[0] != '\0') fprintf(stderr, "%s: ", e->file);
+    if (e->line > 0)
+        fprintf(stderr, "Reading the configuration file %s, at line %u\n>>> '%s'\n", e->file, e->line, e->line_text);
+    else if (e->file[0] != '\0')
+        fprintf(stderr, "%s: ", e->file);
     fprintf(stderr, "%s\n", e->reason);
 }
 

@@ -10,7 +10,7 @@ limit=${TEST_TIMEOUT_S:-300}
 build=${KEEPSAKE_BUILD_DIR:-build/release}
 logs=$build/test-logs
 mkdir -p "$logs"
-export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:allocator_may_return_null=1}"
+export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:allocator_may_return_null=1:verify_asan_link_order=0}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 passed=0
 failed=0
@@ -41,7 +41,7 @@ for program in "$@"; do
     failed=$((failed + f))
     if [ "$f" -ne 0 ]; then
         echo "FAIL $name: $p passed, $f failed$why, $took s; $log:"
-        grep -v '^\[ *\(RUN\|OK\) *\]' "$log" | tail -n 60 | sed 's/^/    /'
+        grep -v -e '^\[ *\(RUN\|OK\) *\]' -e '^ok ' "$log" | tail -n 60 | sed 's/^/    /'
     else
         echo "ok   $name: $p, $took s"
     fi

@@ -20,6 +20,9 @@ struct reader {
 
 static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
+/* Vertical tabs and form feeds are skipped between words but belong to a word inside one, as in Redis. */
+static bool ends_word(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
@@ -83,7 +86,7 @@ static bool read_single_quoted(struct reader *r)
 /* The first character is not a blank. A quote may also open in the middle of a word. */
 static bool read_word(struct reader *r)
 {
-    while (r->p < r->end && !is_blank(*r->p)) {
+    while (r->p < r->end && !ends_word(*r->p)) {
         char c = *r->p++;
         if (c == '"') return read_double_quoted(r);
         if (c == '\'') return read_single_quoted(r);

@@ -41,8 +41,10 @@ static void client_id(struct call *c) { reply_int(c->reply, (int64_t)c->client->
 
 static void client_getname(struct call *c)
 {
-    if (c->client->name != NULL) reply_bulk_cstr(c->reply, c->client->name);
-    else reply_null(c->reply);
+    if (c->client->name != NULL)
+        reply_bulk_cstr(c->reply, c->client->name);
+    else
+        reply_null(c->reply);
 }
 
 static void client_setname(struct call *c)
@@ -55,11 +57,13 @@ static void client_setinfo(struct call *c)
     bool is_name = call_arg_is(c, 2, "lib-name");
     struct slice option = call_arg(c, 2);
     if (!is_name && !call_arg_is(c, 2, "lib-ver")) {
-        reply_errorf(c->reply, "ERR Unrecognized option '%.*s'", (int)(option.len < 128 ? option.len : 128), option.ptr);
+        reply_errorf(c->reply, "ERR Unrecognized option '%.*s'", (int)(option.len < 128 ? option.len : 128),
+                     option.ptr);
         return;
     }
     if (!is_plain(call_arg(c, 3))) {
-        reply_errorf(c->reply, "ERR %s cannot contain spaces, newlines or special characters.", is_name ? "lib-name" : "lib-ver");
+        reply_errorf(c->reply, "ERR %s cannot contain spaces, newlines or special characters.",
+                     is_name ? "lib-name" : "lib-ver");
         return;
     }
     set_text(is_name ? &c->client->lib_name : &c->client->lib_version, call_arg(c, 3));
@@ -227,8 +231,10 @@ static int64_t kill_matching(struct call *c, const struct kill_filter *f)
         bool is_me = it == c->client;
         if ((is_me && f->skip_me) || !kill_matches(it, f)) continue;
         killed++;
-        if (is_me) client_close_after_reply(it);
-        else client_close_later(it);
+        if (is_me)
+            client_close_after_reply(it);
+        else
+            client_close_later(it);
     }
     return killed;
 }
@@ -239,8 +245,10 @@ static void client_kill(struct call *c)
     if (c->argc == 3) {
         f.has_address = true;
         f.address = call_arg(c, 2);
-        if (kill_matching(c, &f) > 0) reply_ok(c->reply);
-        else reply_error(c->reply, "ERR No such client");
+        if (kill_matching(c, &f) > 0)
+            reply_ok(c->reply);
+        else
+            reply_error(c->reply, "ERR No such client");
         return;
     }
     if (c->argc % 2 != 0) {
@@ -290,9 +298,12 @@ static void client_help(struct call *c)
 }
 
 #define QUIET (CMD_NOSCRIPT | CMD_LOADING | CMD_STALE)
-#define ROW(name_, handler_, arity_, flags_, since_, complexity_, syntax_, summary_, ...)                                              \
-    {.name = (name_), .handler = (handler_), .arity = (arity_), .flags = (flags_), .categories = CAT_CONNECTION,                \
-     .group = GROUP_CONNECTION, .since = (since_), .complexity = (complexity_), .syntax = (syntax_), .summary = (summary_), __VA_ARGS__}
+#define ROW(name_, handler_, arity_, flags_, since_, complexity_, syntax_, summary_, ...)                           \
+    {                                                                                                               \
+        .name = (name_), .handler = (handler_), .arity = (arity_), .flags = (flags_), .categories = CAT_CONNECTION, \
+        .group = GROUP_CONNECTION, .since = (since_), .complexity = (complexity_), .syntax = (syntax_),             \
+        .summary = (summary_), __VA_ARGS__                                                                          \
+    }
 
 static const char *const LIST_TIPS[] = {"nondeterministic_output", NULL};
 
@@ -300,24 +311,35 @@ static const struct command SUBCOMMANDS[] = {
     ROW("getname", client_getname, 2, QUIET, "2.6.9", "O(1)", NULL, "The name of the connection.", ),
     ROW("help", client_help, 2, CMD_LOADING | CMD_STALE, "5.0.0", "O(1)", NULL, "Help on CLIENT.", ),
     ROW("id", client_id, 2, QUIET, "5.0.0", "O(1)", NULL, "The id of the connection.", ),
-    ROW("info", client_info, 2, QUIET, "6.2.0", "O(1)", NULL, "What there is to tell of the connection.", .tips = LIST_TIPS),
+    ROW("info", client_info, 2, QUIET, "6.2.0", "O(1)", NULL, "What there is to tell of the connection.",
+        .tips = LIST_TIPS),
     ROW("kill", client_kill, -3, QUIET | CMD_ADMIN, "2.4.0", "O(N) with N the number of connections",
-        "ip:port | [ID client-id] [TYPE NORMAL|MASTER|REPLICA|PUBSUB] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME YES|NO] "
+        "ip:port | [ID client-id] [TYPE NORMAL|MASTER|REPLICA|PUBSUB] [USER username] [ADDR ip:port] [LADDR ip:port] "
+        "[SKIPME YES|NO] "
         "[MAXAGE seconds]",
         "Closes connections.", ),
     ROW("list", client_list, -2, QUIET | CMD_ADMIN, "2.4.0", "O(N) with N the number of connections",
-        "[TYPE NORMAL|MASTER|REPLICA|PUBSUB] [ID client-id [client-id ...]]", "Lists the connections.", .tips = LIST_TIPS),
-    ROW("no-evict", client_no_evict, 3, QUIET | CMD_ADMIN, "7.0.0", "O(1)", "ON | OFF", "Protects the connection from client eviction.", ),
+        "[TYPE NORMAL|MASTER|REPLICA|PUBSUB] [ID client-id [client-id ...]]", "Lists the connections.",
+        .tips = LIST_TIPS),
+    ROW("no-evict", client_no_evict, 3, QUIET | CMD_ADMIN, "7.0.0", "O(1)", "ON | OFF",
+        "Protects the connection from client eviction.", ),
     ROW("no-touch", client_no_touch, 3, QUIET, "7.2.0", "O(1)", "ON | OFF", "Leaves the access time of keys alone.", ),
-    ROW("reply", client_reply, 3, QUIET, "3.2.0", "O(1)", "ON | OFF | SKIP", "Turns replies to the connection on or off.", ),
-    ROW("setinfo", client_setinfo, 4, QUIET, "7.2.0", "O(1)", "LIB-NAME libname | LIB-VER libver", "Tells which client library is speaking.", ),
+    ROW("reply", client_reply, 3, QUIET, "3.2.0", "O(1)", "ON | OFF | SKIP",
+        "Turns replies to the connection on or off.", ),
+    ROW("setinfo", client_setinfo, 4, QUIET, "7.2.0", "O(1)", "LIB-NAME libname | LIB-VER libver",
+        "Tells which client library is speaking.", ),
     ROW("setname", client_setname, 3, QUIET, "2.6.9", "O(1)", "connection-name", "Names the connection.", ),
     {.name = NULL},
 };
 
 static const struct command ROWS[] = {
-    {.name = "client", .arity = -2, .group = GROUP_CONNECTION, .since = "2.4.0", .complexity = "Depends on the subcommand.",
-     .summary = "Commands about connections.", .subcommands = SUBCOMMANDS},
+    {.name = "client",
+     .arity = -2,
+     .group = GROUP_CONNECTION,
+     .since = "2.4.0",
+     .complexity = "Depends on the subcommand.",
+     .summary = "Commands about connections.",
+     .subcommands = SUBCOMMANDS},
     {.name = NULL},
 };
 

@@ -43,7 +43,10 @@ static void select_db(struct call *c)
 
 /* --- authentication --- */
 
-static bool password_is_set(const struct config *cfg) { return cfg->requirepass != NULL && cfg->requirepass[0] != '\0'; }
+static bool password_is_set(const struct config *cfg)
+{
+    return cfg->requirepass != NULL && cfg->requirepass[0] != '\0';
+}
 
 /* Time depends on the lengths only, not on where the first difference is. */
 static bool secrets_equal(struct slice given, struct slice secret)
@@ -56,7 +59,8 @@ static bool secrets_equal(struct slice given, struct slice secret)
 static bool authenticate(struct call *c, struct slice user, struct slice password)
 {
     const struct config *cfg = server_config(c->server);
-    bool ok = slice_eq(user, SLICE_LIT("default")) && (!password_is_set(cfg) || secrets_equal(password, slice_of(cfg->requirepass)));
+    bool ok = slice_eq(user, SLICE_LIT("default")) &&
+              (!password_is_set(cfg) || secrets_equal(password, slice_of(cfg->requirepass)));
     if (ok) {
         c->client->is_authenticated = true;
     } else {
@@ -73,8 +77,10 @@ static void auth(struct call *c)
         return;
     }
     if (c->argc == 2 && !password_is_set(server_config(c->server))) {
-        reply_error(c->reply, "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
-                              "configuration is correct?");
+        reply_error(
+            c->reply,
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+            "configuration is correct?");
         return;
     }
     struct slice user = c->argc == 2 ? SLICE_LIT("default") : call_arg(c, 1);
@@ -109,7 +115,8 @@ static bool parse_hello(struct call *c, struct hello *h)
             if (!session_set_name(c, call_arg(c, ++i))) return false;
         } else {
             struct slice option = call_arg(c, i);
-            reply_errorf(c->reply, "ERR Syntax error in HELLO option '%.*s'", (int)(option.len < 128 ? option.len : 128), option.ptr);
+            reply_errorf(c->reply, "ERR Syntax error in HELLO option '%.*s'",
+                         (int)(option.len < 128 ? option.len : 128), option.ptr);
             return false;
         }
     }
@@ -142,8 +149,10 @@ static void hello(struct call *c)
     if (!parse_hello(c, &h)) return;
     if (h.has_auth && !authenticate(c, h.user, h.password)) return;
     if (!c->client->is_authenticated) {
-        reply_error(c->reply, "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
-                              "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
+        reply_error(c->reply, "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+                              "<proto> AUTH <user> "
+                              "<pass> option can be used to authenticate the client and select the RESP protocol "
+                              "version at the same time");
         return;
     }
     if (h.protocol != 0) c->reply->resp = (uint8_t)h.protocol;
@@ -171,23 +180,76 @@ static void reset(struct call *c)
 static const char *const PING_TIPS[] = {"request_policy:all_shards", "response_policy:all_succeeded", NULL};
 
 static const struct command ROWS[] = {
-    {.name = "ping", .handler = ping, .arity = -1, .flags = CMD_FAST, .categories = CAT_CONNECTION, .group = GROUP_CONNECTION,
-     .since = "1.0.0", .complexity = "O(1)", .summary = "Answers PONG, or the message.", .syntax = "[message]", .tips = PING_TIPS},
-    {.name = "echo", .handler = echo, .arity = 2, .flags = CMD_LOADING | CMD_STALE | CMD_FAST, .categories = CAT_CONNECTION,
-     .group = GROUP_CONNECTION, .since = "1.0.0", .complexity = "O(1)", .summary = "Answers the message.", .syntax = "message"},
-    {.name = "auth", .handler = auth, .arity = -2, .flags = ALWAYS, .categories = CAT_CONNECTION, .group = GROUP_CONNECTION,
-     .since = "1.0.0", .complexity = "O(N) with N the number of passwords of the user", .summary = "Authenticates the connection.",
+    {.name = "ping",
+     .handler = ping,
+     .arity = -1,
+     .flags = CMD_FAST,
+     .categories = CAT_CONNECTION,
+     .group = GROUP_CONNECTION,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Answers PONG, or the message.",
+     .syntax = "[message]",
+     .tips = PING_TIPS},
+    {.name = "echo",
+     .handler = echo,
+     .arity = 2,
+     .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
+     .categories = CAT_CONNECTION,
+     .group = GROUP_CONNECTION,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Answers the message.",
+     .syntax = "message"},
+    {.name = "auth",
+     .handler = auth,
+     .arity = -2,
+     .flags = ALWAYS,
+     .categories = CAT_CONNECTION,
+     .group = GROUP_CONNECTION,
+     .since = "1.0.0",
+     .complexity = "O(N) with N the number of passwords of the user",
+     .summary = "Authenticates the connection.",
      .syntax = "[username] password"},
-    {.name = "hello", .handler = hello, .arity = -1, .flags = ALWAYS, .categories = CAT_CONNECTION, .group = GROUP_CONNECTION,
-     .since = "6.0.0", .complexity = "O(1)", .summary = "Chooses the protocol version, and authenticates and names the connection on the way.",
+    {.name = "hello",
+     .handler = hello,
+     .arity = -1,
+     .flags = ALWAYS,
+     .categories = CAT_CONNECTION,
+     .group = GROUP_CONNECTION,
+     .since = "6.0.0",
+     .complexity = "O(1)",
+     .summary = "Chooses the protocol version, and authenticates and names the connection on the way.",
      .syntax = "[protover [AUTH username password] [SETNAME clientname]]"},
-    {.name = "quit", .handler = quit, .arity = -1, .flags = ALWAYS, .categories = CAT_CONNECTION, .group = GROUP_CONNECTION,
-     .since = "1.0.0", .complexity = "O(1)", .summary = "Closes the connection after the replies so far.", .deprecated_since = "7.2.0",
+    {.name = "quit",
+     .handler = quit,
+     .arity = -1,
+     .flags = ALWAYS,
+     .categories = CAT_CONNECTION,
+     .group = GROUP_CONNECTION,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Closes the connection after the replies so far.",
+     .deprecated_since = "7.2.0",
      .replaced_by = "just closing the connection"},
-    {.name = "reset", .handler = reset, .arity = 1, .flags = ALWAYS, .categories = CAT_CONNECTION, .group = GROUP_CONNECTION,
-     .since = "6.2.0", .complexity = "O(1)", .summary = "Puts the connection back to the state of a new one."},
-    {.name = "select", .handler = select_db, .arity = 2, .flags = CMD_LOADING | CMD_STALE | CMD_FAST, .categories = CAT_CONNECTION,
-     .group = GROUP_CONNECTION, .since = "1.0.0", .complexity = "O(1)", .summary = "Changes the database of the connection.",
+    {.name = "reset",
+     .handler = reset,
+     .arity = 1,
+     .flags = ALWAYS,
+     .categories = CAT_CONNECTION,
+     .group = GROUP_CONNECTION,
+     .since = "6.2.0",
+     .complexity = "O(1)",
+     .summary = "Puts the connection back to the state of a new one."},
+    {.name = "select",
+     .handler = select_db,
+     .arity = 2,
+     .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
+     .categories = CAT_CONNECTION,
+     .group = GROUP_CONNECTION,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Changes the database of the connection.",
      .syntax = "index"},
     {.name = NULL},
 };

@@ -77,7 +77,7 @@ static size_t met_count(const struct buf *b) { return b->len / POINTER_BYTES; }
 static struct entry *met_at(const struct buf *b, size_t i)
 {
     struct entry *e;
-    memcpy(&e, b->data + i * POINTER_BYTES, POINTER_BYTES);
+    memcpy(&e, b->data + i * sizeof(e), sizeof(e));
     return e;
 }
 

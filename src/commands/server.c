@@ -63,7 +63,9 @@ static void bgsave(struct call *c)
     switch (snapshot_start(c->server)) {
     case SNAPSHOT_OK: reply_simple(c->reply, "Background saving started"); return;
     case SNAPSHOT_BUSY: reply_error(c->reply, "ERR Background save already in progress"); return;
-    case SNAPSHOT_FAILED: reply_error(c->reply, "ERR Background save could not start: fork failed, the log has the reason"); return;
+    case SNAPSHOT_FAILED:
+        reply_error(c->reply, "ERR Background save could not start: fork failed, the log has the reason");
+        return;
     }
 }
 
@@ -72,12 +74,18 @@ static void bgsave(struct call *c)
 static bool parse_shutdown(struct call *c, unsigned *flags, bool *abort)
 {
     for (unsigned i = 1; i < c->argc; i++) {
-        if (call_arg_is(c, i, "nosave")) *flags |= SHUTDOWN_NOSAVE;
-        else if (call_arg_is(c, i, "save")) *flags |= SHUTDOWN_SAVE;
-        else if (call_arg_is(c, i, "now")) *flags |= SHUTDOWN_NOW;
-        else if (call_arg_is(c, i, "force")) *flags |= SHUTDOWN_FORCE;
-        else if (call_arg_is(c, i, "abort")) *abort = true;
-        else return false;
+        if (call_arg_is(c, i, "nosave"))
+            *flags |= SHUTDOWN_NOSAVE;
+        else if (call_arg_is(c, i, "save"))
+            *flags |= SHUTDOWN_SAVE;
+        else if (call_arg_is(c, i, "now"))
+            *flags |= SHUTDOWN_NOW;
+        else if (call_arg_is(c, i, "force"))
+            *flags |= SHUTDOWN_FORCE;
+        else if (call_arg_is(c, i, "abort"))
+            *abort = true;
+        else
+            return false;
     }
     bool both = (*flags & SHUTDOWN_NOSAVE) != 0 && (*flags & SHUTDOWN_SAVE) != 0;
     return !both && !(*abort && *flags != 0);
@@ -91,8 +99,10 @@ static void shutdown_server(struct call *c)
     if (!parse_shutdown(c, &flags, &abort)) {
         call_syntax_error(c);
     } else if (abort) {
-        if (server_shutdown_abort(c->server)) reply_ok(c->reply);
-        else reply_error(c->reply, "ERR No shutdown in progress.");
+        if (server_shutdown_abort(c->server))
+            reply_ok(c->reply);
+        else
+            reply_error(c->reply, "ERR No shutdown in progress.");
     } else if (!server_shutdown(c->server, flags, error, sizeof(error))) {
         reply_error(c->reply, error);
     }
@@ -149,7 +159,9 @@ static bool db_index_arg(struct call *c, unsigned i, unsigned *out, const char *
 static void swapdb(struct call *c)
 {
     int64_t first, second;
-    if (!call_int_arg(c, 1, &first, "invalid first DB index") || !call_int_arg(c, 2, &second, "invalid second DB index")) return;
+    if (!call_int_arg(c, 1, &first, "invalid first DB index") ||
+        !call_int_arg(c, 2, &second, "invalid second DB index"))
+        return;
     unsigned a, b;
     if (!db_index_arg(c, 1, &a, NULL) || !db_index_arg(c, 2, &b, NULL)) return;
     keyspace_swap(server_keyspace(c->server), a, b);
@@ -159,40 +171,110 @@ static void swapdb(struct call *c)
 
 /* --- rows --- */
 
-static const char *const INFO_TIPS[] = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special", NULL};
+static const char *const INFO_TIPS[] = {"nondeterministic_output", "request_policy:all_shards",
+                                        "response_policy:special", NULL};
 static const char *const VARIES_TIPS[] = {"nondeterministic_output", NULL};
 static const char *const FLUSH_TIPS[] = {"request_policy:all_shards", "response_policy:all_succeeded", NULL};
 static const char *const SUM_TIPS[] = {"request_policy:all_shards", "response_policy:agg_sum", NULL};
 
 static const struct command ROWS[] = {
-    {.name = "info", .handler = info, .arity = -1, .flags = CMD_LOADING | CMD_STALE, .categories = CAT_DANGEROUS, .group = GROUP_SERVER,
-     .since = "1.0.0", .complexity = "O(1)", .summary = "Figures and state of the server, in sections.",
-     .syntax = "[section [section ...]]", .tips = INFO_TIPS},
-    {.name = "time", .handler = tell_time, .arity = 1, .flags = CMD_LOADING | CMD_STALE | CMD_FAST, .group = GROUP_SERVER,
-     .since = "2.6.0", .complexity = "O(1)", .summary = "The server's time: Unix seconds and microseconds.", .tips = VARIES_TIPS},
-    {.name = "dbsize", .handler = dbsize, .arity = 1, .flags = CMD_READONLY | CMD_FAST, .categories = CAT_KEYSPACE, .group = GROUP_SERVER,
-     .since = "1.0.0", .complexity = "O(1)", .summary = "How many keys the database holds.", .tips = SUM_TIPS},
-    {.name = "lastsave", .handler = lastsave, .arity = 1, .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
-     .categories = CAT_ADMIN | CAT_DANGEROUS, .group = GROUP_SERVER, .since = "1.0.0", .complexity = "O(1)",
-     .summary = "Unix time of the last successful snapshot.", .tips = VARIES_TIPS},
-    {.name = "save", .handler = save, .arity = 1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI,
-     .group = GROUP_SERVER, .since = "1.0.0", .complexity = "O(N) with N the number of keys",
+    {.name = "info",
+     .handler = info,
+     .arity = -1,
+     .flags = CMD_LOADING | CMD_STALE,
+     .categories = CAT_DANGEROUS,
+     .group = GROUP_SERVER,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Figures and state of the server, in sections.",
+     .syntax = "[section [section ...]]",
+     .tips = INFO_TIPS},
+    {.name = "time",
+     .handler = tell_time,
+     .arity = 1,
+     .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
+     .group = GROUP_SERVER,
+     .since = "2.6.0",
+     .complexity = "O(1)",
+     .summary = "The server's time: Unix seconds and microseconds.",
+     .tips = VARIES_TIPS},
+    {.name = "dbsize",
+     .handler = dbsize,
+     .arity = 1,
+     .flags = CMD_READONLY | CMD_FAST,
+     .categories = CAT_KEYSPACE,
+     .group = GROUP_SERVER,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "How many keys the database holds.",
+     .tips = SUM_TIPS},
+    {.name = "lastsave",
+     .handler = lastsave,
+     .arity = 1,
+     .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
+     .categories = CAT_ADMIN | CAT_DANGEROUS,
+     .group = GROUP_SERVER,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Unix time of the last successful snapshot.",
+     .tips = VARIES_TIPS},
+    {.name = "save",
+     .handler = save,
+     .arity = 1,
+     .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI,
+     .group = GROUP_SERVER,
+     .since = "1.0.0",
+     .complexity = "O(N) with N the number of keys",
      .summary = "Writes a snapshot now; the server does nothing else meanwhile."},
-    {.name = "bgsave", .handler = bgsave, .arity = -1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING, .group = GROUP_SERVER,
-     .since = "1.0.0", .complexity = "O(1)", .summary = "Writes a snapshot in a child process.", .syntax = "[SCHEDULE]"},
-    {.name = "shutdown", .handler = shutdown_server, .arity = -1,
-     .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_NO_MULTI | CMD_ALLOW_BUSY, .group = GROUP_SERVER, .since = "1.0.0",
+    {.name = "bgsave",
+     .handler = bgsave,
+     .arity = -1,
+     .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING,
+     .group = GROUP_SERVER,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Writes a snapshot in a child process.",
+     .syntax = "[SCHEDULE]"},
+    {.name = "shutdown",
+     .handler = shutdown_server,
+     .arity = -1,
+     .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_NO_MULTI | CMD_ALLOW_BUSY,
+     .group = GROUP_SERVER,
+     .since = "1.0.0",
      .complexity = "O(N) with N the number of keys when a snapshot is written, else O(1)",
      .summary = "Ends the server, after a snapshot when there are save rules and something changed.",
      .syntax = "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]"},
-    {.name = "flushall", .handler = flushall, .arity = -1, .flags = CMD_WRITE, .categories = CAT_KEYSPACE | CAT_DANGEROUS,
-     .group = GROUP_SERVER, .since = "1.0.0", .complexity = "O(N) with N the number of keys of all databases",
-     .summary = "Removes all keys of all databases.", .syntax = "[ASYNC | SYNC]", .tips = FLUSH_TIPS},
-    {.name = "flushdb", .handler = flushdb, .arity = -1, .flags = CMD_WRITE, .categories = CAT_KEYSPACE | CAT_DANGEROUS,
-     .group = GROUP_SERVER, .since = "1.0.0", .complexity = "O(N) with N the number of keys of the database",
-     .summary = "Removes all keys of the database.", .syntax = "[ASYNC | SYNC]", .tips = FLUSH_TIPS},
-    {.name = "swapdb", .handler = swapdb, .arity = 3, .flags = CMD_WRITE | CMD_FAST, .categories = CAT_KEYSPACE | CAT_DANGEROUS,
-     .group = GROUP_SERVER, .since = "4.0.0", .complexity = "O(1)", .summary = "Exchanges the contents of two databases.",
+    {.name = "flushall",
+     .handler = flushall,
+     .arity = -1,
+     .flags = CMD_WRITE,
+     .categories = CAT_KEYSPACE | CAT_DANGEROUS,
+     .group = GROUP_SERVER,
+     .since = "1.0.0",
+     .complexity = "O(N) with N the number of keys of all databases",
+     .summary = "Removes all keys of all databases.",
+     .syntax = "[ASYNC | SYNC]",
+     .tips = FLUSH_TIPS},
+    {.name = "flushdb",
+     .handler = flushdb,
+     .arity = -1,
+     .flags = CMD_WRITE,
+     .categories = CAT_KEYSPACE | CAT_DANGEROUS,
+     .group = GROUP_SERVER,
+     .since = "1.0.0",
+     .complexity = "O(N) with N the number of keys of the database",
+     .summary = "Removes all keys of the database.",
+     .syntax = "[ASYNC | SYNC]",
+     .tips = FLUSH_TIPS},
+    {.name = "swapdb",
+     .handler = swapdb,
+     .arity = 3,
+     .flags = CMD_WRITE | CMD_FAST,
+     .categories = CAT_KEYSPACE | CAT_DANGEROUS,
+     .group = GROUP_SERVER,
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "Exchanges the contents of two databases.",
      .syntax = "index1 index2"},
     {.name = NULL},
 };

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `need` makes the next bytes contiguous in the buffer, which is all that most items ask for; only strings that are longer than
+ * `need` makes the next bytes contiguous in the buffer, which is all that most items ask for; only strings that are
+ * longer than
  * the buffer are read elsewhere, straight to their place.
  *
  * Invariants:
  *   1. buf[pos .. len) is read and not yet decoded; base + pos is the offset in the file.
  *   2. crc covers everything before buf[crc_pos], and crc_pos <= pos: the checksum at the end must not cover itself.
- *   3. No memory is taken for a length that the rest of the input could not back: raw strings are bounded by what is left,
+ *   3. No memory is taken for a length that the rest of the input could not back: raw strings are bounded by what is
+ * left,
  *      LZF strings by what their packed bytes can stand for at most.
  *   4. After an error the buffer is empty and there is no source: `need` fails for good.
  */
@@ -35,7 +37,8 @@ _Static_assert(SCRATCH_MIN_BYTES >= ENTRY_INLINE_VALUE_MAX, "the scratch holds e
 
 static void init(struct rdb_decoder *d)
 {
-    *d = (struct rdb_decoder){.checksum = true, .scratch = mem_alloc(SCRATCH_MIN_BYTES), .scratch_cap = SCRATCH_MIN_BYTES};
+    *d = (struct rdb_decoder){
+        .checksum = true, .scratch = mem_alloc(SCRATCH_MIN_BYTES), .scratch_cap = SCRATCH_MIN_BYTES};
 }
 
 void rdb_decoder_init_source(struct rdb_decoder *d, long (*source)(void *ctx, char *bytes, size_t len), void *ctx,
@@ -65,10 +68,7 @@ void rdb_decoder_deinit(struct rdb_decoder *d)
     *d = (struct rdb_decoder){0};
 }
 
-uint64_t rdb_decoder_offset(const struct rdb_decoder *d)
-{
-    return d->base + d->pos;
-}
+uint64_t rdb_decoder_offset(const struct rdb_decoder *d) { return d->base + d->pos; }
 
 uint64_t rdb_decoder_left(const struct rdb_decoder *d)
 {
@@ -156,10 +156,7 @@ static inline const char *take(struct rdb_decoder *d, size_t bytes)
     return p;
 }
 
-static inline void begin_item(struct rdb_decoder *d)
-{
-    d->item_offset = rdb_decoder_offset(d);
-}
+static inline void begin_item(struct rdb_decoder *d) { d->item_offset = rdb_decoder_offset(d); }
 
 /* The next `len` bytes to a place outside the buffer; large ones do not pass through it. */
 static bool read_out(struct rdb_decoder *d, char *to, size_t len)
@@ -544,8 +541,8 @@ static bool get_checksum(struct rdb_decoder *d)
     uint64_t stored = load_u64(take(d, RDB_CHECKSUM_BYTES));
     d->crc_pos = d->pos;
     if (!d->checksum || stored == 0 || stored == d->crc) return true;
-    return rdb_decoder_fail(d, "checksum does not match: the file says %016" PRIx64 ", its bytes give %016" PRIx64, stored,
-                            d->crc);
+    return rdb_decoder_fail(d, "checksum does not match: the file says %016" PRIx64 ", its bytes give %016" PRIx64,
+                            stored, d->crc);
 }
 
 bool rdb_get_eof(struct rdb_decoder *d)

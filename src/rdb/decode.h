@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The decoder: records out of a source of bytes, through a large buffer. It trusts nothing: every length is bounded by what the source
+ * The decoder: records out of a source of bytes, through a large buffer. It trusts nothing: every length is bounded
+ * by what the source
  * can still hold before memory is taken for it. It reports {offset, reason} and never logs, exits or asserts on input.
  * Sticky: after an error every call fails. Twin of encode.h.
  */
@@ -23,22 +24,23 @@ struct rdb_decoder {
     /* Reads up to len bytes; 0 at the end, -1 on failure (errno). NULL: buf holds all there is. */
     long (*source)(void *ctx, char *bytes, size_t len);
     void *ctx;
-    uint64_t base;       /* offset of buf[0] in the file */
-    uint64_t total;      /* size of the whole input: bounds every length */
-    uint64_t crc;        /* of all bytes before buf[crc_pos] */
+    uint64_t base;  /* offset of buf[0] in the file */
+    uint64_t total; /* size of the whole input: bounds every length */
+    uint64_t crc;   /* of all bytes before buf[crc_pos] */
     size_t crc_pos;
-    bool checksum;       /* compute it and compare; on unless the caller says otherwise */
-    int version;         /* from the header */
-    const char *reason;  /* static text or `reason_text`; NULL while all is well */
+    bool checksum;      /* compute it and compare; on unless the caller says otherwise */
+    int version;        /* from the header */
+    const char *reason; /* static text or `reason_text`; NULL while all is well */
     char reason_text[256];
     uint64_t error_offset; /* first byte of the item that does not hold */
     uint64_t item_offset;  /* first byte of the item being read, or read last */
     int sys_errno;
-    char *scratch;       /* decompressed strings */
+    char *scratch; /* decompressed strings */
     size_t scratch_cap;
 };
 
-void rdb_decoder_init_source(struct rdb_decoder *d, long (*source)(void *ctx, char *bytes, size_t len), void *ctx, uint64_t total);
+void rdb_decoder_init_source(struct rdb_decoder *d, long (*source)(void *ctx, char *bytes, size_t len), void *ctx,
+                             uint64_t total);
 void rdb_decoder_init_memory(struct rdb_decoder *d, struct slice bytes);
 void rdb_decoder_deinit(struct rdb_decoder *d);
 uint64_t rdb_decoder_offset(const struct rdb_decoder *d);
@@ -52,7 +54,8 @@ bool rdb_get_len(struct rdb_decoder *d, uint64_t *len);
 bool rdb_get_u32(struct rdb_decoder *d, uint32_t *v);
 bool rdb_get_u64(struct rdb_decoder *d, uint64_t *v);
 
-/* A string in whatever form. The slice (up to ENTRY_INLINE_VALUE_MAX bytes) is valid until the next call, or an integer, or a longer
+/* A string in whatever form. The slice (up to ENTRY_INLINE_VALUE_MAX bytes) is valid until the next call, or an
+ * integer, or a longer
  * string as a blob (owned by the caller). */
 struct rdb_string {
     enum { RDB_GOT_SLICE, RDB_GOT_INT, RDB_GOT_BLOB } kind;
@@ -61,12 +64,15 @@ struct rdb_string {
     struct blob *blob;
 };
 bool rdb_get_string(struct rdb_decoder *d, struct rdb_string *out);
-/* The same as plain bytes in `d`'s buffer or scratch, at most `max` of them: keys and AUX fields. Valid until the next call. */
+/* The same as plain bytes in `d`'s buffer or scratch, at most `max` of them: keys and AUX fields. Valid until the
+ * next call. */
 bool rdb_get_bytes(struct rdb_decoder *d, struct slice *out, size_t max);
-/* A value of this RDB type for that key as a new entry (the caller's). False: the reason names the type when it is not built.
+/* A value of this RDB type for that key as a new entry (the caller's). False: the reason names the type when it is
+ * not built.
  * `key` must not stand in `d`'s own memory. */
 bool rdb_get_value(struct rdb_decoder *d, uint8_t type, struct slice key, int64_t expire_at_ms, struct entry **out);
-/* The opcodes of modules and functions, whose payload is of no use without them: fails, with their name in the reason. */
+/* The opcodes of modules and functions, whose payload is of no use without them: fails, with their name in the
+ * reason. */
 bool rdb_refuse_opcode(struct rdb_decoder *d, uint8_t opcode);
 /* After the EOF opcode: checksum (when version >= 5, stored and asked for) and nothing behind it. */
 bool rdb_get_eof(struct rdb_decoder *d);

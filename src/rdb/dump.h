@@ -21,7 +21,9 @@
 void rdb_dump(const struct entry *e, bool compress, struct buf *out);
 
 enum rdb_restore_status { RDB_RESTORE_OK, RDB_RESTORE_BAD_VERSION_OR_CHECKSUM, RDB_RESTORE_BAD_FORMAT };
-/* A new entry for `key` (the caller's) from a payload. Trusts nothing. `error` may be NULL; its file is "DUMP payload". */
-enum rdb_restore_status rdb_restore(struct slice payload, struct slice key, int64_t expire_at_ms, struct entry **out, struct rdb_error *error);
+/* A new entry for `key` (the caller's) from a payload. Trusts nothing. `error` may be NULL; its file is "DUMP
+ * payload". */
+enum rdb_restore_status rdb_restore(struct slice payload, struct slice key, int64_t expire_at_ms, struct entry **out,
+                                    struct rdb_error *error);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything small is encoded straight into the buffer: `room` makes sure of the place once, then bytes are stored without
+ * Everything small is encoded straight into the buffer: `room` makes sure of the place once, then bytes are stored
+ * without
  * further checks. Strings past LARGE_STRING_BYTES go to the sink from where they are.
  *
  * Invariants:
@@ -9,7 +10,8 @@
  *   3. Of an encoder in memory, buf is out->data, and out_start .. len are its bytes.
  *
  * LZF on short strings that hold no repetition is the dearest thing here (it tries every position against a table of
- * 256 KiB), and pays nothing. A match needs three bytes that occurred before; `may_repeat` looks for that in a table that
+ * 256 KiB), and pays nothing. A match needs three bytes that occurred before; `may_repeat` looks for that in a table
+ * that
  * fits the first-level cache, and stops at the first one. It only ever says no when LZF could not find a match: what is
  * written is the same with and without it.
  */
@@ -74,10 +76,7 @@ void rdb_encoder_deinit(struct rdb_encoder *e)
 }
 
 /* Bytes of the encoder that stand in its buffer. */
-static inline size_t buffered(const struct rdb_encoder *e)
-{
-    return e->len - e->out_start;
-}
+static inline size_t buffered(const struct rdb_encoder *e) { return e->len - e->out_start; }
 
 static void hand_over(struct rdb_encoder *e, const char *bytes, size_t len)
 {
@@ -98,10 +97,7 @@ bool rdb_encoder_flush(struct rdb_encoder *e)
     return !e->failed;
 }
 
-uint64_t rdb_encoder_offset(const struct rdb_encoder *e)
-{
-    return e->written + buffered(e);
-}
+uint64_t rdb_encoder_offset(const struct rdb_encoder *e) { return e->written + buffered(e); }
 
 static __attribute__((noinline)) void make_room(struct rdb_encoder *e, size_t bytes)
 {
@@ -121,10 +117,7 @@ static inline char *room(struct rdb_encoder *e, size_t bytes)
     return e->buf + e->len;
 }
 
-static inline void stored_up_to(struct rdb_encoder *e, const char *end)
-{
-    e->len = (size_t)(end - e->buf);
-}
+static inline void stored_up_to(struct rdb_encoder *e, const char *end) { e->len = (size_t)(end - e->buf); }
 
 static void put_bytes(struct rdb_encoder *e, const char *bytes, size_t len)
 {
@@ -190,10 +183,7 @@ static inline char *store_len(char *p, uint64_t len)
     return p;
 }
 
-static inline char special(enum rdb_string_form form)
-{
-    return (char)(RDB_LEN_SPECIAL << 6 | form);
-}
+static inline char special(enum rdb_string_form form) { return (char)(RDB_LEN_SPECIAL << 6 | form); }
 
 /* The 8, 16 and 32-bit forms; up to 5 bytes. */
 static inline char *store_int(char *p, int32_t value)
@@ -217,20 +207,11 @@ void rdb_put_byte(struct rdb_encoder *e, uint8_t b)
     e->len++;
 }
 
-void rdb_put_len(struct rdb_encoder *e, uint64_t len)
-{
-    stored_up_to(e, store_len(room(e, RDB_LEN_MAX_BYTES), len));
-}
+void rdb_put_len(struct rdb_encoder *e, uint64_t len) { stored_up_to(e, store_len(room(e, RDB_LEN_MAX_BYTES), len)); }
 
-void rdb_put_u32(struct rdb_encoder *e, uint32_t v)
-{
-    stored_up_to(e, store_u32(room(e, sizeof v), v));
-}
+void rdb_put_u32(struct rdb_encoder *e, uint32_t v) { stored_up_to(e, store_u32(room(e, sizeof v), v)); }
 
-void rdb_put_u64(struct rdb_encoder *e, uint64_t v)
-{
-    stored_up_to(e, store_u64(room(e, sizeof v), v));
-}
+void rdb_put_u64(struct rdb_encoder *e, uint64_t v) { stored_up_to(e, store_u64(room(e, sizeof v), v)); }
 
 /* --- strings --- */
 
@@ -298,7 +279,8 @@ static char *store_packed(struct rdb_encoder *e, char *p, struct slice s)
     return end + packed;
 }
 
-/* Past the buffer: packed in a scratch of its own. False when it does not pay, or memory is short: raw is always right. */
+/* Past the buffer: packed in a scratch of its own. False when it does not pay, or memory is short: raw is always
+ * right. */
 static bool put_large_packed(struct rdb_encoder *e, struct slice s)
 {
     if (s.len > UINT32_MAX) return false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The encoder: RDB records into a large buffer, handed to a sink when full, checksummed as it goes. Sticky:
- * after a failed sink every call does nothing, and rdb_encoder_flush and rdb_put_eof tell. Twin of decode.h: the functions
+ * after a failed sink every call does nothing, and rdb_encoder_flush and rdb_put_eof tell. Twin of decode.h: the
+ * functions
  * mirror one by one.
  *
  * What is written suits the target `version`, which the caller sets before rdb_put_header: AUX and RESIZEDB from 7 on,
@@ -33,9 +34,9 @@ struct rdb_encoder {
     int version;      /* target RDB version */
     bool compress, checksum;
     bool failed;
-    char *scratch;    /* for compression */
+    char *scratch; /* for compression */
     size_t scratch_cap;
-    uint8_t *seen;    /* which 3-byte sequences a short string holds: see encode.c */
+    uint8_t *seen; /* which 3-byte sequences a short string holds: see encode.c */
     uint8_t seen_round;
 };
 

@@ -42,10 +42,8 @@ void rdb_error_at(struct rdb_error *error, const struct rdb_error_place *place, 
         append_key(&line, *place->key);
     }
     buf_printf(&line, ": %s", reason);
-    *error = (struct rdb_error){.offset = place->offset,
-                                .record_offset = place->record_offset,
-                                .db = place->db,
-                                .sys_errno = place->sys_errno};
+    *error = (struct rdb_error){
+        .offset = place->offset, .record_offset = place->record_offset, .db = place->db, .sys_errno = place->sys_errno};
     snprintf(error->text, sizeof error->text, "%s", buf_cstr(&line));
     snprintf(error->reason, sizeof error->reason, "%s", reason);
     buf_deinit(&line);

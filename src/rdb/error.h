@@ -2,7 +2,8 @@
 /*
  * What went wrong with a snapshot: one line for the log, and its parts.
  *
- * Two offsets are told. `offset` is the first byte of the damaged item itself: the length, string, number or opcode that
+ * Two offsets are told. `offset` is the first byte of the damaged item itself: the length, string, number or opcode
+ * that
  * does not hold; it is the one in the text. `record_offset` is where the record begins that the item belongs to (its
  * expiry, IDLE or FREQ opcode, else its type byte): everything before it was read and is whole.
  */
@@ -14,12 +15,12 @@
 #include "base/slice.h"
 
 struct rdb_error {
-    char text[768];     /* whole: "dump.rdb: offset 1234: database 0, key "user:1": LZF data does not decode ..." */
-    char reason[256];   /* the last part alone */
-    uint64_t offset;    /* of the damaged item in the file; 0 when it does not apply */
+    char text[768];   /* whole: "dump.rdb: offset 1234: database 0, key "user:1": LZF data does not decode ..." */
+    char reason[256]; /* the last part alone */
+    uint64_t offset;  /* of the damaged item in the file; 0 when it does not apply */
     uint64_t record_offset;
-    int db;             /* -1 unknown */
-    int sys_errno;      /* of a failed system call, else 0 */
+    int db;        /* -1 unknown */
+    int sys_errno; /* of a failed system call, else 0 */
 };
 
 /* Where in a file it went wrong. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers of the RDB file format, versions 1 to 12. Source: the published format notes and files written by real servers.
+ * Numbers of the RDB file format, versions 1 to 12. Source: the published format notes and files written by real
+ * servers.
  *
  *   OFFSET        SIZE  MEANING
  *   0             5     "REDIS"
@@ -70,10 +71,16 @@ enum rdb_value_type {
 };
 
 /* First byte of a length: 00 6 bits, 01 14 bits, 0x80 32 bits, 0x81 64 bits, 11 special string encoding. */
-enum rdb_length_form { RDB_LEN_6BIT = 0, RDB_LEN_14BIT = 1, RDB_LEN_SPECIAL = 3, RDB_LEN_32BIT = 0x80, RDB_LEN_64BIT = 0x81 };
+enum rdb_length_form {
+    RDB_LEN_6BIT = 0,
+    RDB_LEN_14BIT = 1,
+    RDB_LEN_SPECIAL = 3,
+    RDB_LEN_32BIT = 0x80,
+    RDB_LEN_64BIT = 0x81
+};
 enum rdb_string_form { RDB_STRING_INT8 = 0, RDB_STRING_INT16 = 1, RDB_STRING_INT32 = 2, RDB_STRING_LZF = 3 };
 
-#define RDB_COMPRESS_MIN_BYTES 21  /* shorter strings are never compressed */
+#define RDB_COMPRESS_MIN_BYTES 21 /* shorter strings are never compressed */
 #define RDB_COMPRESS_MIN_SAVED 4
 #define RDB_INT_MAX_CHARS 11
 /* A back reference of 3 bytes stands for 264 at most: the best that LZF can do. */

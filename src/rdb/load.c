@@ -2,11 +2,14 @@
 /*
  * The walk over a file's records. What an opcode says about the next key is kept in `next` until the key comes.
  *
- * A table much larger than the caches costs two misses a key: its bucket, and the entry whose tag looks the same. So keys are
- * collected: the bucket is asked for when a key joins the batch, and has come when the batch is full; then the entries are
+ * A table much larger than the caches costs two misses a key: its bucket, and the entry whose tag looks the same. So
+ * keys are
+ * collected: the bucket is asked for when a key joins the batch, and has come when the batch is full; then the
+ * entries are
  * asked for, and only then every key is looked up and put in.
  *
- * Invariants: every entry of the batch belongs to `db` and is owned by the batch; all are settled (inserted) before `db`
+ * Invariants: every entry of the batch belongs to `db` and is owned by the batch; all are settled (inserted) before
+ * `db`
  * changes and at the end; a failed load frees what is left in the batch.
  */
 #include "rdb/load.h"
@@ -113,10 +116,7 @@ static bool join_batch(struct loader *l, struct entry *entry, uint64_t hash)
 
 /* --- room for the keys to come --- */
 
-static uint64_t at_most(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
+static uint64_t at_most(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* A refusal for want of memory is no failure: the table grows as it fills. */
 static void expand(struct loader *l, uint64_t keys, uint64_t expires)
@@ -165,7 +165,8 @@ static bool get_key(struct loader *l)
     struct slice key;
     if (!rdb_get_bytes(&l->d, &key, SIZE_MAX)) return false;
     buf_clear(&l->key);
-    if (key.len) buf_append_slice(&l->key, key);
+    buf_reserve(&l->key, key.len + 1); /* an empty key has an address too */
+    buf_append_slice(&l->key, key);
     l->has_key = true;
     return true;
 }
@@ -225,9 +226,12 @@ static bool get_aux(struct loader *l)
     enum { AUX_OTHER, AUX_REDIS_VER, AUX_CTIME, AUX_USED_MEM } field = AUX_OTHER;
     struct slice name, value;
     if (!rdb_get_bytes(&l->d, &name, AUX_NAME_MAX_BYTES)) return false;
-    if (slice_eq(name, SLICE_LIT("redis-ver"))) field = AUX_REDIS_VER;
-    else if (slice_eq(name, SLICE_LIT("ctime"))) field = AUX_CTIME;
-    else if (slice_eq(name, SLICE_LIT("used-mem"))) field = AUX_USED_MEM;
+    if (slice_eq(name, SLICE_LIT("redis-ver")))
+        field = AUX_REDIS_VER;
+    else if (slice_eq(name, SLICE_LIT("ctime")))
+        field = AUX_CTIME;
+    else if (slice_eq(name, SLICE_LIT("used-mem")))
+        field = AUX_USED_MEM;
     if (!rdb_get_bytes(&l->d, &value, SIZE_MAX)) return false;
     switch (field) {
     case AUX_OTHER: break;
@@ -353,7 +357,8 @@ static long read_file(void *ctx, char *bytes, size_t len)
     return (long)got;
 }
 
-/* Only regular files: the size of anything else does not bound what it holds. Returns the descriptor, -1 with `status`. */
+/* Only regular files: the size of anything else does not bound what it holds. Returns the descriptor, -1 with
+ * `status`. */
 static int open_file(const char *path, uint64_t *size, enum rdb_load_status *status, struct rdb_error *error)
 {
     *status = RDB_LOAD_FAILED;

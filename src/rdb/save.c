@@ -47,20 +47,17 @@ static void target_init(struct target *t, const char *path)
 {
     const char *slash = strrchr(path, '/');
     t->name = slash ? slash + 1 : path;
-    if (!slash) t->folder = mem_strdup(".");
-    else if (slash == path) t->folder = mem_strdup("/");
-    else t->folder = mem_strndup(path, (size_t)(slash - path));
+    if (!slash)
+        t->folder = mem_strdup(".");
+    else if (slash == path)
+        t->folder = mem_strdup("/");
+    else
+        t->folder = mem_strndup(path, (size_t)(slash - path));
 }
 
-static void target_deinit(struct target *t)
-{
-    mem_free(t->folder);
-}
+static void target_deinit(struct target *t) { mem_free(t->folder); }
 
-static int open_folder(const struct target *t)
-{
-    return open(t->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
+static int open_folder(const struct target *t) { return open(t->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC); }
 
 static void temp_name(char name[TEMP_NAME_BYTES], pid_t pid)
 {
@@ -104,10 +101,7 @@ static bool file_failed(struct save_file *f, const char *what, const char *name)
     return false;
 }
 
-static bool temp_failed(struct save_file *f, const char *what)
-{
-    return file_failed(f, what, f->temp);
-}
+static bool temp_failed(struct save_file *f, const char *what) { return file_failed(f, what, f->temp); }
 
 static bool file_create(struct save_file *f, const char *path)
 {

@@ -25,8 +25,10 @@ struct entry *call_find_write(struct call *c, unsigned i)
 bool call_int_arg(struct call *c, unsigned i, int64_t *out, const char *error)
 {
     if (num_parse_int64(call_arg(c, i), out)) return true;
-    if (error != NULL) reply_errorf(c->reply, "ERR %s", error);
-    else reply_error(c->reply, "ERR value is not an integer or out of range");
+    if (error != NULL)
+        reply_errorf(c->reply, "ERR %s", error);
+    else
+        reply_error(c->reply, "ERR value is not an integer or out of range");
     return false;
 }
 

@@ -43,8 +43,10 @@ static void link_client(struct client_registry *r, struct client *c)
 {
     c->prev = r->last;
     c->next = NULL;
-    if (r->last != NULL) r->last->next = c;
-    else r->first = c;
+    if (r->last != NULL)
+        r->last->next = c;
+    else
+        r->first = c;
     r->last = c;
     r->count++;
 }
@@ -52,10 +54,14 @@ static void link_client(struct client_registry *r, struct client *c)
 static void unlink_client(struct client_registry *r, struct client *c)
 {
     if (r->cron_next == c) r->cron_next = c->next;
-    if (c->prev != NULL) c->prev->next = c->next;
-    else r->first = c->next;
-    if (c->next != NULL) c->next->prev = c->prev;
-    else r->last = c->prev;
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else
+        r->first = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
+    else
+        r->last = c->prev;
     r->count--;
 }
 
@@ -148,7 +154,8 @@ static bool send_replies(struct client *c)
         struct iovec iov[IOVS_PER_WRITE];
         int n = reply_iov(&c->reply, iov, IOVS_PER_WRITE);
         struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
-        ssize_t sent = n == 1 ? send(c->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL) : sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+        ssize_t sent =
+            n == 1 ? send(c->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL) : sendmsg(c->fd, &msg, MSG_NOSIGNAL);
         c->server->stats.writes_processed++;
         if (sent < 0 && errno == EINTR) continue;
         if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
@@ -342,9 +349,12 @@ static void read_client(struct client *c)
 {
     char *ptr;
     size_t len;
-    if (resp_parser_target(&c->parser, &ptr, &len)) read_into_target(c, ptr, len);
-    else if (c->kept_len >= KEPT_IN_PLACE_MIN) read_into_kept(c);
-    else read_into_shared(c);
+    if (resp_parser_target(&c->parser, &ptr, &len))
+        read_into_target(c, ptr, len);
+    else if (c->kept_len >= KEPT_IN_PLACE_MIN)
+        read_into_kept(c);
+    else
+        read_into_shared(c);
     if (c->kept_len > 0 || resp_parser_is_partial(&c->parser)) check_query_limit(c);
 }
 
@@ -439,11 +449,17 @@ void client_describe(const struct client *c, struct buf *out)
                or_empty(c->name));
     buf_printf(out, " age=%lld idle=%lld flags=%s", (long long)client_age_s(c),
                (long long)((now_us - c->last_active_us) / 1000000),
-               c->close_after_reply ? "c" : c->is_closing ? "A" : c->is_unix ? "U" : c->no_evict ? "e" : c->no_touch ? "T" : "N");
+               c->close_after_reply ? "c"
+               : c->is_closing      ? "A"
+               : c->is_unix         ? "U"
+               : c->no_evict        ? "e"
+               : c->no_touch        ? "T"
+                                    : "N");
     buf_printf(out, " db=%u sub=0 psub=0 ssub=0 multi=-1", db_index(c->db));
-    buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=0 rbs=0 rbp=0", c->kept_len, c->kept_cap - c->kept_len,
-               parser_bytes);
-    buf_printf(out, " obl=0 oll=%d omem=%zu tot-mem=%zu events=%s", reply_bytes > 0, reply_bytes, total, c->is_writing ? "rw" : "r");
-    buf_printf(out, " cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s", command_label(c, command), c->reply.resp,
-               or_empty(c->lib_name), or_empty(c->lib_version));
+    buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=0 rbs=0 rbp=0", c->kept_len,
+               c->kept_cap - c->kept_len, parser_bytes);
+    buf_printf(out, " obl=0 oll=%d omem=%zu tot-mem=%zu events=%s", reply_bytes > 0, reply_bytes, total,
+               c->is_writing ? "rw" : "r");
+    buf_printf(out, " cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s", command_label(c, command),
+               c->reply.resp, or_empty(c->lib_name), or_empty(c->lib_version));
 }

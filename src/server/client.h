@@ -30,20 +30,21 @@ struct client {
     struct db *db;
     struct resp_parser parser;
     struct reply reply;
-    char *kept;               /* bytes of a partial command; NULL when none */
+    char *kept; /* bytes of a partial command; NULL when none */
     size_t kept_len, kept_cap;
     const struct command *last_command;
     uint64_t id;
-    struct client *next, *prev;             /* all clients, by age */
-    struct client *next_pending_write;      /* has replies to send before the wait */
+    struct client *next, *prev;        /* all clients, by age */
+    struct client *next_pending_write; /* has replies to send before the wait */
     struct client *next_closing;
-    bool is_authenticated, is_unix, is_writing /* waits for LOOP_WRITE */, is_pending_write, is_closing, close_after_reply;
+    bool is_authenticated, is_unix, is_writing /* waits for LOOP_WRITE */, is_pending_write, is_closing,
+        close_after_reply;
     bool no_evict, no_touch, is_local;
-    uint8_t reply_mode;                     /* enum client_reply_mode */
-    int64_t created_us, last_active_us;     /* monotonic */
-    int64_t soft_limit_since_us;            /* 0: under the soft limit */
+    uint8_t reply_mode;                 /* enum client_reply_mode */
+    int64_t created_us, last_active_us; /* monotonic */
+    int64_t soft_limit_since_us;        /* 0: under the soft limit */
     uint64_t commands, bytes_in, bytes_out;
-    char *name, *lib_name, *lib_version;    /* NULL: not set */
+    char *name, *lib_name, *lib_version; /* NULL: not set */
     char peer[SOCKET_NAME_BYTES], local[SOCKET_NAME_BYTES];
 };
 

@@ -69,12 +69,39 @@ enum command_category {
     CAT_ADMIN = 1 << 14, /* for the few that are @admin without the flag: LASTSAVE */
 };
 
-enum command_group { GROUP_GENERIC, GROUP_STRING, GROUP_LIST, GROUP_SET, GROUP_SORTED_SET, GROUP_HASH, GROUP_PUBSUB, GROUP_TRANSACTIONS, GROUP_CONNECTION,
-                     GROUP_SERVER, GROUP_SCRIPTING, GROUP_HYPERLOGLOG, GROUP_CLUSTER, GROUP_GEO, GROUP_STREAM, GROUP_BITMAP };
+enum command_group {
+    GROUP_GENERIC,
+    GROUP_STRING,
+    GROUP_LIST,
+    GROUP_SET,
+    GROUP_SORTED_SET,
+    GROUP_HASH,
+    GROUP_PUBSUB,
+    GROUP_TRANSACTIONS,
+    GROUP_CONNECTION,
+    GROUP_SERVER,
+    GROUP_SCRIPTING,
+    GROUP_HYPERLOGLOG,
+    GROUP_CLUSTER,
+    GROUP_GEO,
+    GROUP_STREAM,
+    GROUP_BITMAP
+};
 
 /* Key specifications as COMMAND INFO and DOCS tell them (Redis 7). */
-enum key_flags { KEY_RO = 1, KEY_RW = 2, KEY_OW = 4, KEY_RM = 8, KEY_ACCESS = 16, KEY_UPDATE = 32, KEY_INSERT = 64, KEY_DELETE = 128,
-                 KEY_NOT_KEY = 256, KEY_INCOMPLETE = 512, KEY_VARIABLE = 1024 };
+enum key_flags {
+    KEY_RO = 1,
+    KEY_RW = 2,
+    KEY_OW = 4,
+    KEY_RM = 8,
+    KEY_ACCESS = 16,
+    KEY_UPDATE = 32,
+    KEY_INSERT = 64,
+    KEY_DELETE = 128,
+    KEY_NOT_KEY = 256,
+    KEY_INCOMPLETE = 512,
+    KEY_VARIABLE = 1024
+};
 struct key_spec {
     uint16_t flags;
     int16_t index;       /* of the first key; or, with a keyword, where to begin to look */
@@ -88,15 +115,16 @@ struct key_spec {
 #define COMMAND_KEY_SPECS 3
 
 struct command {
-    const char *name; /* lower-case; of a subcommand its last word */
+    const char *name;    /* lower-case; of a subcommand its last word */
     command_fn *handler; /* NULL with subcommands: the bare name is an error */
-    int arity;        /* Redis's: counts the name; negative: at least */
+    int arity;           /* Redis's: counts the name; negative: at least */
     uint32_t flags, categories;
     enum command_group group;
     const char *since;
     const char *complexity;
     const char *summary; /* one line, our own words */
-    const char *syntax;  /* of the arguments, as redis-cli hints them: "key value [NX | XX] [GET] [EX seconds | PX milliseconds | KEEPTTL]" */
+    const char *
+        syntax; /* of the arguments, as redis-cli hints them: "key value [NX | XX] [GET] [EX seconds | PX milliseconds | KEEPTTL]" */
     struct key_spec keys[COMMAND_KEY_SPECS]; /* those with step > 0 count */
     /* Positions of the keys when the specs do not suffice: writes argument indexes, returns how many, -1 on bad syntax. */
     int (*get_keys)(struct arg *argv, unsigned argc, unsigned *out, unsigned max);
@@ -107,8 +135,14 @@ struct command {
     unsigned (*key_flags)(const struct arg *argv, unsigned argc);
 };
 /* One key argument at `i`, and `n` of them up to the end. */
-#define KEY_AT(i, flags_) {.flags = (flags_), .index = (i), .last = 0, .step = 1}
-#define KEYS_FROM(i, flags_) {.flags = (flags_), .index = (i), .last = -1, .step = 1}
+#define KEY_AT(i, flags_)                                     \
+    {                                                         \
+        .flags = (flags_), .index = (i), .last = 0, .step = 1 \
+    }
+#define KEYS_FROM(i, flags_)                                   \
+    {                                                          \
+        .flags = (flags_), .index = (i), .last = -1, .step = 1 \
+    }
 
 /* --- what handlers use beside the store and the reply --- */
 
@@ -120,7 +154,10 @@ static inline struct key call_key(const struct call *c, unsigned i)
     return (struct key){arg_slice(a), a->hash};
 }
 static inline struct slice call_arg(const struct call *c, unsigned i) { return arg_slice(&c->argv[i]); }
-static inline bool call_arg_is(const struct call *c, unsigned i, const char *word) { return slice_is_word(call_arg(c, i), word); }
+static inline bool call_arg_is(const struct call *c, unsigned i, const char *word)
+{
+    return slice_is_word(call_arg(c, i), word);
+}
 
 /* The entry of the key at argument i, or NULL. The type is not looked at: see call_wrong_type. */
 struct entry *call_find_read(struct call *c, unsigned i);
@@ -132,8 +169,20 @@ bool call_int_arg(struct call *c, unsigned i, int64_t *out, const char *error);
 void call_syntax_error(struct call *c); /* ERR syntax error */
 
 /* Keyspace event classes, as notify-keyspace-events names them. */
-enum notify_class { NOTIFY_GENERIC = 1, NOTIFY_STRING = 2, NOTIFY_LIST = 4, NOTIFY_SET = 8, NOTIFY_HASH = 16, NOTIFY_ZSET = 32, NOTIFY_EXPIRED = 64,
-                    NOTIFY_EVICTED = 128, NOTIFY_STREAM = 256, NOTIFY_KEY_MISS = 512, NOTIFY_MODULE = 1024, NOTIFY_NEW = 2048 };
+enum notify_class {
+    NOTIFY_GENERIC = 1,
+    NOTIFY_STRING = 2,
+    NOTIFY_LIST = 4,
+    NOTIFY_SET = 8,
+    NOTIFY_HASH = 16,
+    NOTIFY_ZSET = 32,
+    NOTIFY_EXPIRED = 64,
+    NOTIFY_EVICTED = 128,
+    NOTIFY_STREAM = 256,
+    NOTIFY_KEY_MISS = 512,
+    NOTIFY_MODULE = 1024,
+    NOTIFY_NEW = 2048
+};
 /* A key was changed: counts it in `dirty`. Later: watchers, tracking, notifications. `event` is Redis's name ("set", "expire", "del"). */
 void call_changed(struct call *c, struct db *db, struct slice key, enum notify_class cls, const char *event);
 /* An event that changes nothing more (no dirty): a second event of the same command. */
@@ -153,12 +202,14 @@ unsigned command_count(void);
 const struct command *command_parent(const struct command *c); /* NULL for a top-level one */
 /* "config|set" for a subcommand, "get" else. */
 void command_full_name(const struct command *c, char out[64]);
-uint64_t command_acl_categories(const struct command *c); /* bits of enum acl_category in acl order; see command_category_name */
-const char *command_category_name(unsigned bit);          /* "keyspace", "read", ...; NULL past the last */
+uint64_t
+command_acl_categories(const struct command *c); /* bits of enum acl_category in acl order; see command_category_name */
+const char *command_category_name(unsigned bit); /* "keyspace", "read", ...; NULL past the last */
 /* Argument indexes of the keys of a request; -1: the command has none or the arguments do not fit. */
 int command_get_keys(const struct command *c, struct arg *argv, unsigned argc, unsigned *out, unsigned max);
 /* The same with the enum key_flags of each. */
-int command_get_keys_and_flags(const struct command *c, struct arg *argv, unsigned argc, unsigned *out, unsigned *flags, unsigned max);
+int command_get_keys_and_flags(const struct command *c, struct arg *argv, unsigned argc, unsigned *out, unsigned *flags,
+                               unsigned max);
 
 /* Statistics of one command (commandstats), kept by dispatch. */
 struct command_stats {

@@ -27,7 +27,8 @@ struct pass {
 
 /* --- pass 1: names and hashes --- */
 
-static void hash_keys(struct pass *pass, const struct db *db, const struct command *cmd, const struct resp_command *request)
+static void hash_keys(struct pass *pass, const struct db *db, const struct command *cmd,
+                      const struct resp_command *request)
 {
     const struct key_spec *spec = &cmd->keys[0];
     if (spec->step <= 0 || spec->keyword != NULL || spec->is_keynum || (spec->flags & KEY_NOT_KEY) != 0) return;
@@ -52,7 +53,11 @@ static void prepare(struct client *c, struct resp_batch *batch, struct pass *pas
         const struct command *cmd = pass->commands[i] = command_resolve(request->argv, request->argc);
         if (cmd != NULL && batch->count > 1) hash_keys(pass, c->db, cmd, request);
     }
-    for (unsigned i = 0; i < pass->hash_count; i++) db_prefetch_entry(c->db, pass->hashes[i]);
+    unsigned in_child = 0; /* of a chain: those need one more step */
+    for (unsigned i = 0; i < pass->hash_count; i++) {
+        if (db_prefetch_entry(c->db, pass->hashes[i])) pass->hashes[in_child++] = pass->hashes[i];
+    }
+    for (unsigned i = 0; i < in_child; i++) db_prefetch_child_entry(c->db, pass->hashes[i]);
 }
 
 /* --- pass 2: checks --- */
@@ -64,7 +69,8 @@ static void reject_unknown(struct client *c, const struct resp_command *request)
 {
     struct slice name = arg_slice(&request->argv[0]);
     if (is_http(name)) {
-        log_warning("Possible SECURITY ATTACK: POST or Host: commands from %s. It is likely due to somebody using Cross Protocol "
+        log_warning("Possible SECURITY ATTACK: POST or Host: commands from %s. It is likely due to somebody using "
+                    "Cross Protocol "
                     "Scripting to compromise this server. Connection aborted.",
                     c->peer);
         client_close_later(c);
@@ -77,7 +83,8 @@ static void reject_unknown(struct client *c, const struct resp_command *request)
         for (; container->name[n] != '\0' && n + 1 < sizeof(upper); n++) upper[n] = (char)(container->name[n] & ~0x20);
         upper[n] = '\0';
         struct slice sub = arg_slice(&request->argv[1]);
-        reply_errorf(&c->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.", (int)(sub.len < 128 ? sub.len : 128), sub.ptr, upper);
+        reply_errorf(&c->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.", (int)(sub.len < 128 ? sub.len : 128),
+                     sub.ptr, upper);
         return;
     }
     char args[160];
@@ -88,8 +95,8 @@ static void reject_unknown(struct client *c, const struct resp_command *request)
         len += (size_t)snprintf(args + len, sizeof(args) - len, "'%.*s' ", (int)(a.len < room ? a.len : room), a.ptr);
     }
     args[len] = '\0';
-    reply_errorf(&c->reply, "ERR unknown command '%.*s', with args beginning with: %s", (int)(name.len < 128 ? name.len : 128), name.ptr,
-                 args);
+    reply_errorf(&c->reply, "ERR unknown command '%.*s', with args beginning with: %s",
+                 (int)(name.len < 128 ? name.len : 128), name.ptr, args);
 }
 
 static bool arity_fits(const struct command *cmd, unsigned argc)
@@ -97,16 +104,19 @@ static bool arity_fits(const struct command *cmd, unsigned argc)
     return cmd->arity >= 0 ? argc == (unsigned)cmd->arity : argc >= (unsigned)-cmd->arity;
 }
 
-#define MISCONF                                                                                                                       \
-    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the "  \
-    "data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails "            \
+#define MISCONF                                                                                                       \
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that " \
+    "may modify the "                                                                                                 \
+    "data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting "  \
+    "fails "                                                                                                          \
     "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
 
 /* NULL, or why the command must not run now. */
 static const char *refusal(const struct client *c, const struct command *cmd)
 {
     if (!c->is_authenticated && (cmd->flags & CMD_NO_AUTH) == 0) return "NOAUTH Authentication required.";
-    if (c->server->persistence.loading && (cmd->flags & CMD_LOADING) == 0) return "LOADING Redis is loading the dataset in memory";
+    if (c->server->persistence.loading && (cmd->flags & CMD_LOADING) == 0)
+        return "LOADING Redis is loading the dataset in memory";
     if (__builtin_expect(!snapshot_writes_are_stopped(c->server), 1)) return NULL;
     return (cmd->flags & CMD_WRITE) != 0 || strcmp(cmd->name, "ping") == 0 ? MISCONF : NULL;
 }

@@ -17,15 +17,18 @@
 /* Descriptors that are not clients: listeners, epoll, signals, files, the log. */
 #define FDS_RESERVED 32
 
-static const char DENIED[] =
-    "-DENIED Redis is running in protected mode: no password is set for the default user, so only connections from the loopback "
-    "interface are accepted. Set a password with requirepass, bind to loopback addresses only, or, when the network is trusted, "
-    "turn the protection off with 'CONFIG SET protected-mode no' from this host or 'protected-mode no' in the configuration.\r\n";
+static const char DENIED[] = "-DENIED Redis is running in protected mode: no password is set for the default user, so "
+                             "only connections from the loopback "
+                             "interface are accepted. Set a password with requirepass, bind to loopback addresses "
+                             "only, or, when the network is trusted, "
+                             "turn the protection off with 'CONFIG SET protected-mode no' from this host or "
+                             "'protected-mode no' in the configuration.\r\n";
 
 static void turn_away(int fd, const char *text)
 {
     /* Best effort on a fresh socket; the peer may be gone already. */
-    if (send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) log_debug("rejected client did not read the reason");
+    if (send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        log_debug("rejected client did not read the reason");
     close(fd);
 }
 
@@ -63,7 +66,8 @@ static void on_connection(struct loop_handle *h, unsigned ready)
         int fd = socket_accept(h->fd);
         if (fd < 0) {
             if (errno == EINTR) continue;
-            if (errno != EAGAIN && errno != EWOULDBLOCK) log_warning("Accepting client connection: %s", strerror(errno));
+            if (errno != EAGAIN && errno != EWOULDBLOCK)
+                log_warning("Accepting client connection: %s", strerror(errno));
             return;
         }
         admit(l->server, fd, l->is_unix);
@@ -113,7 +117,8 @@ bool listeners_open(struct server *s, const struct config *cfg, char *reason, si
         char error[SOCKET_ERROR_BYTES];
         int fd = socket_listen_unix(cfg->unixsocket, (mode_t)cfg->unixsocketperm, cfg->tcp_backlog, error);
         if (fd < 0 || !add_listener(s, fd, true)) {
-            snprintf(reason, reason_size, "Failed opening Unix socket %s: %s", cfg->unixsocket, fd < 0 ? error : "too many listeners");
+            snprintf(reason, reason_size, "Failed opening Unix socket %s: %s", cfg->unixsocket,
+                     fd < 0 ? error : "too many listeners");
             return false;
         }
     }

@@ -17,8 +17,6 @@
 #include "base/mem.h"
 #include "server/state.h"
 
-extern char **environ;
-
 /* The argument area that ps shows; process-wide by nature. */
 static char *title_area;
 static size_t title_room;
@@ -49,8 +47,10 @@ static void append_title_field(struct buf *out, const struct config *cfg, const 
     if (strncmp(field, "title", len) == 0 && len == 5) {
         buf_printf(out, "%s", program_path);
     } else if (strncmp(field, "listen-addr", len) == 0 && len == 11) {
-        if (cfg->port != 0) buf_printf(out, "%s:%d", cfg->bind_count > 0 ? cfg->bind[0] : "*", cfg->port);
-        else buf_printf(out, "%s", cfg->unixsocket != NULL ? cfg->unixsocket : "");
+        if (cfg->port != 0)
+            buf_printf(out, "%s:%d", cfg->bind_count > 0 ? cfg->bind[0] : "*", cfg->port);
+        else
+            buf_printf(out, "%s", cfg->unixsocket != NULL ? cfg->unixsocket : "");
     } else if (strncmp(field, "port", len) == 0 && len == 4) {
         buf_printf(out, "%d", cfg->port);
     } else if (strncmp(field, "unixsocket", len) == 0 && len == 10) {
@@ -163,7 +163,8 @@ static void on_crash(int signo)
 {
     void *frames[64];
     char line[128];
-    int n = snprintf(line, sizeof(line), "\n=== KEEPSAKE CRASH REPORT === version %s, signal %d\n", KEEPSAKE_VERSION, signo);
+    int n = snprintf(line, sizeof(line), "\n=== KEEPSAKE CRASH REPORT === version %s, signal %d\n", KEEPSAKE_VERSION,
+                     signo);
     if (n > 0) log_raw(line);
     int depth = backtrace(frames, 64);
     backtrace_symbols_fd(frames, depth, STDERR_FILENO);

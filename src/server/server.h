@@ -20,7 +20,7 @@
 struct server;
 
 /* --- the program's life: main.c --- */
-struct server *server_new(void); /* with the default configuration */
+struct server *server_new(void);                          /* with the default configuration */
 struct config *server_config_for_start(struct server *s); /* to be filled before server_start */
 /* Becomes the process that the configuration asks for, listens, loads the snapshot. False: the reason is logged. */
 bool server_start(struct server *s);
@@ -42,11 +42,18 @@ bool server_is_loading(const struct server *s);
 void info_render(struct server *s, const struct slice *sections, unsigned count, struct buf *out);
 
 /* CONFIG SET and RESETSTAT. error as in config_set. */
-bool server_config_set(struct server *s, const struct config_change *changes, size_t count, bool allow_protected, char *error, size_t error_size);
+bool server_config_set(struct server *s, const struct config_change *changes, size_t count, bool allow_protected,
+                       char *error, size_t error_size);
 void server_reset_stats(struct server *s);
 
 /* SHUTDOWN. Returns only when it was refused: false with the error reply's text, or true when it will happen later (waits). */
-enum shutdown_flags { SHUTDOWN_DEFAULT = 0, SHUTDOWN_SAVE = 1, SHUTDOWN_NOSAVE = 2, SHUTDOWN_NOW = 4, SHUTDOWN_FORCE = 8 };
+enum shutdown_flags {
+    SHUTDOWN_DEFAULT = 0,
+    SHUTDOWN_SAVE = 1,
+    SHUTDOWN_NOSAVE = 2,
+    SHUTDOWN_NOW = 4,
+    SHUTDOWN_FORCE = 8
+};
 bool server_shutdown(struct server *s, unsigned flags, char *error, size_t error_size);
 bool server_shutdown_abort(struct server *s); /* false: none is under way */
 

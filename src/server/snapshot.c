@@ -75,7 +75,8 @@ enum snapshot_result snapshot_save_now(struct server *s, struct rdb_error *error
         log_warning("Saving failed: %s", error->text);
         return SNAPSHOT_FAILED;
     }
-    log_notice("DB saved on disk: %llu keys, %llu bytes", (unsigned long long)result.keys, (unsigned long long)result.bytes);
+    log_notice("DB saved on disk: %llu keys, %llu bytes", (unsigned long long)result.keys,
+               (unsigned long long)result.bytes);
     s->dirty = 0;
     s->persistence.last_save_s = time(NULL);
     s->persistence.last_bgsave_ok = true;
@@ -230,7 +231,8 @@ static void enter_running(struct server *s, pid_t pid, int progress_fd, int64_t 
     s->persistence.latest_fork_usec = snap->started_us - forked_us;
     s->stats.total_forks++;
     keyspace_set_child_alive(s->keyspace, true);
-    log_notice("Background saving started by pid %d (fork took %lld us)", (int)pid, (long long)s->persistence.latest_fork_usec);
+    log_notice("Background saving started by pid %d (fork took %lld us)", (int)pid,
+               (long long)s->persistence.latest_fork_usec);
 }
 
 enum snapshot_result snapshot_start(struct server *s)
@@ -321,8 +323,7 @@ void snapshot_cancel(struct server *s)
     if (pid == 0) return;
     log_notice("Killing the background save, pid %d", (int)pid);
     kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
-    }
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
     leave_running(s, false); /* wanted, so the status stays as it was */
 }
 
@@ -344,7 +345,8 @@ static void start_when_due(struct server *s)
     if (!s->persistence.last_bgsave_ok && now_s - s->snapshot.last_try_s <= RETRY_DELAY_S) return;
     const struct save_rule *rule = due_rule(s, now_s);
     if (rule != NULL) {
-        log_notice("%llu changes in %lld seconds. Saving...", (unsigned long long)rule->changes, (long long)rule->seconds);
+        log_notice("%llu changes in %lld seconds. Saving...", (unsigned long long)rule->changes,
+                   (long long)rule->seconds);
         snapshot_start(s);
     } else if (s->snapshot.is_scheduled) {
         snapshot_start(s);
@@ -400,10 +402,12 @@ static uint64_t file_bytes(const char *path)
     return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-static enum rdb_load_status load(struct server *s, struct keyspace *into, bool serve, struct rdb_load_result *result, struct rdb_error *error)
+static enum rdb_load_status load(struct server *s, struct keyspace *into, bool serve, struct rdb_load_result *result,
+                                 struct rdb_error *error)
 {
     struct persistence_stats *p = &s->persistence;
-    struct load_watch watch = {.server = s, .started_us = clock_mono_us(), .logged_us = clock_mono_us(), .serve = serve};
+    struct load_watch watch = {
+        .server = s, .started_us = clock_mono_us(), .logged_us = clock_mono_us(), .serve = serve};
     struct rdb_load_options options = {
         .now_ms = clock_wall_ms(),
         .checksum = s->config.rdbchecksum,
@@ -421,8 +425,9 @@ static enum rdb_load_status load(struct server *s, struct keyspace *into, bool s
     p->loading_rdb_used_memory = result->used_memory;
     p->last_load_keys_loaded = result->keys_loaded;
     p->last_load_keys_expired = result->keys_expired;
-    log_notice("DB loaded from disk: %.3f seconds, %llu keys loaded, %llu expired", (double)(clock_mono_us() - watch.started_us) / 1e6,
-               (unsigned long long)result->keys_loaded, (unsigned long long)result->keys_expired);
+    log_notice("DB loaded from disk: %.3f seconds, %llu keys loaded, %llu expired",
+               (double)(clock_mono_us() - watch.started_us) / 1e6, (unsigned long long)result->keys_loaded,
+               (unsigned long long)result->keys_expired);
     return status;
 }
 
@@ -434,9 +439,7 @@ bool snapshot_load_at_start(struct server *s)
     struct rdb_error error;
     switch (load(s, s->keyspace, true, &result, &error)) {
     case RDB_LOAD_OK:
-    case RDB_LOAD_ABSENT:
-        s->persistence.last_save_s = time(NULL);
-        return true;
+    case RDB_LOAD_ABSENT: s->persistence.last_save_s = time(NULL); return true;
     case RDB_LOAD_FAILED:
         log_warning("Fatal error loading the DB, the file is left as it is: %s. Exiting.", error.text);
         return false;

@@ -23,11 +23,13 @@ struct server;
 enum snapshot_result { SNAPSHOT_OK, SNAPSHOT_BUSY /* a child runs */, SNAPSHOT_FAILED };
 
 enum snapshot_result snapshot_save_now(struct server *s, struct rdb_error *error); /* SAVE: blocks */
-enum snapshot_result snapshot_start(struct server *s);                            /* BGSAVE: forks */
+enum snapshot_result snapshot_start(struct server *s);                             /* BGSAVE: forks */
 void snapshot_schedule(struct server *s);
 bool snapshot_is_running(const struct server *s);
-void snapshot_cancel(struct server *s);  /* kills and reaps a running child, removes its temporary file: FLUSHALL, SHUTDOWN, DEBUG RELOAD */
-void snapshot_cron(struct server *s);    /* save rules, scheduled saves, retries, progress from the child */
+void snapshot_cancel(
+    struct server
+        *s); /* kills and reaps a running child, removes its temporary file: FLUSHALL, SHUTDOWN, DEBUG RELOAD */
+void snapshot_cron(struct server *s);            /* save rules, scheduled saves, retries, progress from the child */
 void snapshot_on_child_signal(struct server *s); /* SIGCHLD */
 /* stop-writes-on-bgsave-error applies now. */
 bool snapshot_writes_are_stopped(const struct server *s);

@@ -51,8 +51,8 @@ static bool change_dir(const char *dir, char *reason, size_t reason_size)
 }
 
 /* New listeners, or the old ones again when the new ones cannot be had. */
-static bool listen_anew(struct server *s, const struct config *old_values, const struct config *new_values, char *reason,
-                        size_t reason_size)
+static bool listen_anew(struct server *s, const struct config *old_values, const struct config *new_values,
+                        char *reason, size_t reason_size)
 {
     char again[512];
     listeners_close(s);
@@ -64,25 +64,27 @@ static bool listen_anew(struct server *s, const struct config *old_values, const
     return false;
 }
 
-bool server_apply_config(void *ctx, const struct config *old_values, const struct config *new_values, unsigned effects, char *reason,
-                         size_t reason_size)
+bool server_apply_config(void *ctx, const struct config *old_values, const struct config *new_values, unsigned effects,
+                         char *reason, size_t reason_size)
 {
     struct server *s = ctx;
-    if ((effects & CONFIG_EFFECT_MAXCLIENTS) != 0 && listeners_raise_fd_limit(new_values->maxclients) < new_values->maxclients) {
+    if ((effects & CONFIG_EFFECT_MAXCLIENTS) != 0 &&
+        listeners_raise_fd_limit(new_values->maxclients) < new_values->maxclients) {
         snprintf(reason, reason_size,
                  "The operating system is not able to handle the specified number of clients, try with %u",
                  listeners_raise_fd_limit(new_values->maxclients));
         return false;
     }
     if ((effects & CONFIG_EFFECT_DIR) != 0 && !change_dir(new_values->dir, reason, reason_size)) return false;
-    if ((effects & CONFIG_EFFECT_LISTEN) != 0 && !listen_anew(s, old_values, new_values, reason, reason_size)) return false;
+    if ((effects & CONFIG_EFFECT_LISTEN) != 0 && !listen_anew(s, old_values, new_values, reason, reason_size))
+        return false;
     if ((effects & CONFIG_EFFECT_LOG) != 0) process_log_from_config(new_values);
     if ((effects & CONFIG_EFFECT_TITLE) != 0) process_set_title(new_values);
     return true;
 }
 
-bool server_config_set(struct server *s, const struct config_change *changes, size_t count, bool allow_protected, char *error,
-                       size_t error_size)
+bool server_config_set(struct server *s, const struct config_change *changes, size_t count, bool allow_protected,
+                       char *error, size_t error_size)
 {
     return config_set(&s->config, changes, count, allow_protected, server_apply_config, s, error, error_size);
 }
@@ -142,7 +144,8 @@ static bool become_process(struct server *s)
 static void advise_on_system(void)
 {
     if (hugepage_system_mode() == HUGEPAGE_NEVER) {
-        log_warning("Transparent huge pages are off: fork() for a snapshot will pause about 20 ms per GiB. To make it some thirty times "
+        log_warning("Transparent huge pages are off: fork() for a snapshot will pause about 20 ms per GiB. To make it "
+                    "some thirty times "
                     "shorter: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled");
     }
     FILE *f = fopen("/proc/sys/vm/overcommit_memory", "re");
@@ -152,7 +155,8 @@ static void advise_on_system(void)
         fclose(f);
     }
     if (mode == 2) {
-        log_warning("vm.overcommit_memory is 2: a background save may fail when memory is short. To fix it: sysctl vm.overcommit_memory=1");
+        log_warning("vm.overcommit_memory is 2: a background save may fail when memory is short. To fix it: sysctl "
+                    "vm.overcommit_memory=1");
     }
 }
 
@@ -167,8 +171,10 @@ static void on_before_wait(void *ctx)
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 {
     struct server *s = ctx;
-    if (info->ssi_signo == SIGCHLD) snapshot_on_child_signal(s);
-    else shutdown_on_signal(s, (int)info->ssi_signo);
+    if (info->ssi_signo == SIGCHLD)
+        snapshot_on_child_signal(s);
+    else
+        shutdown_on_signal(s, (int)info->ssi_signo);
 }
 
 static bool init_loop(struct server *s)
@@ -191,7 +197,8 @@ static void limit_clients(struct server *s)
 {
     unsigned possible = listeners_raise_fd_limit(s->config.maxclients);
     if (possible >= s->config.maxclients) return;
-    log_warning("The limit of open files allows %u clients only, so maxclients is lowered from %u to that. To raise it: 'ulimit -n %u'",
+    log_warning("The limit of open files allows %u clients only, so maxclients is lowered from %u to that. To raise "
+                "it: 'ulimit -n %u'",
                 possible, s->config.maxclients, s->config.maxclients + 32);
     s->config.maxclients = possible;
 }

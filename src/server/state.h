@@ -53,7 +53,7 @@ struct snapshot {
 struct shutdown {
     bool is_asked; /* by a signal: done in cron */
     unsigned flags;
-    bool is_done;  /* the loop is told to stop */
+    bool is_done; /* the loop is told to stop */
     unsigned signals;
 };
 
@@ -117,8 +117,8 @@ void cron_start(struct server *s);
 
 /* --- startup.c --- */
 void server_leave(struct server *s); /* removes sockets and the pid file */
-bool server_apply_config(void *ctx, const struct config *old_values, const struct config *new_values, unsigned effects, char *reason,
-                         size_t reason_size);
+bool server_apply_config(void *ctx, const struct config *old_values, const struct config *new_values, unsigned effects,
+                         char *reason, size_t reason_size);
 
 /* --- shutdown.c --- */
 void shutdown_on_signal(struct server *s, int signo);

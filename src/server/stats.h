@@ -29,8 +29,8 @@ struct persistence_stats {
     int64_t loading_start_s;
     uint64_t loading_total_bytes, loading_loaded_bytes, loading_rdb_used_memory;
     uint64_t last_load_keys_expired, last_load_keys_loaded;
-    uint64_t saves;                 /* rdb_saves */
-    int64_t last_save_s;            /* LASTSAVE */
+    uint64_t saves;      /* rdb_saves */
+    int64_t last_save_s; /* LASTSAVE */
     bool last_bgsave_ok;
     int64_t last_bgsave_time_s;     /* -1 */
     int64_t current_bgsave_start_s; /* -1 when none runs */

@@ -43,7 +43,8 @@ static struct keyspace *filled(enum shape shape, size_t keys)
         char name[32], value[64];
         int len = snprintf(name, sizeof name, "key:%012zu", i);
         struct key key = key_of(SLICE(name, (size_t)len));
-        db_insert(keyspace_db(ks, 0), entry_new_string(key.name, SLICE(value, make_value(value, shape, i)), -1), key.hash);
+        db_insert(keyspace_db(ks, 0), entry_new_string(key.name, SLICE(value, make_value(value, shape, i)), -1),
+                  key.hash);
     }
     return ks;
 }
@@ -90,10 +91,12 @@ static void measure(const char *folder, enum shape shape, size_t keys, bool keep
     keyspace_free(ks);
     for (int i = 0; i < ROUNDS; i++) load = best(load, load_once(path));
     double n = (double)keys;
-    printf("%-20s save %6.1f ns/key (%5.1f without LZF)  load %6.1f ns/key  %5.1f bytes/key\n", shape_names[shape], save / n,
-           save_raw / n, load / n, (double)result.bytes / n);
-    if (keep) printf("kept: %s\n", path);
-    else unlink(path);
+    printf("%-20s save %6.1f ns/key (%5.1f without LZF)  load %6.1f ns/key  %5.1f bytes/key\n", shape_names[shape],
+           save / n, save_raw / n, load / n, (double)result.bytes / n);
+    if (keep)
+        printf("kept: %s\n", path);
+    else
+        unlink(path);
 }
 
 int main(int argc, char **argv)

@@ -51,8 +51,10 @@ static void append(redisContext *c, const char *shape, unsigned long long i)
         value_len = 64;
         fill_compressible(value, value_len + 1, i);
     }
-    if (strcmp(shape, "ttl") == 0) redisAppendCommand(c, "SET %s %b EX 1000000", key, value, value_len);
-    else redisAppendCommand(c, "SET %s %b", key, value, value_len);
+    if (strcmp(shape, "ttl") == 0)
+        redisAppendCommand(c, "SET %s %b EX 1000000", key, value, value_len);
+    else
+        redisAppendCommand(c, "SET %s %b", key, value, value_len);
 }
 
 static int drain(redisContext *c, unsigned long long n)

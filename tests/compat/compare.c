@@ -27,6 +27,7 @@ struct compare compare_rule(const char *command, const char *subcommand)
         {"time", NULL, {COMPARE_KIND, 0}},
         {"info", NULL, {COMPARE_KIND, 0}},
         {"lastsave", NULL, {COMPARE_KIND, 0}},
+        {"config", "get", {COMPARE_SORTED, 0}},
     };
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         if (strcmp(rules[i].command, command) != 0) continue;
@@ -48,12 +49,13 @@ static int element_order(const void *a, const void *b)
     return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
 }
 
-/* The elements of an aggregate in order; NULL when it is none. The caller frees them. */
+/* The elements of an aggregate (of a map keys and values) in order; NULL when it is none. The caller frees them. */
 static struct element *sorted_elements(const char *reply, size_t len, size_t *count)
 {
-    if (len < 4 || strchr("*~", reply[0]) == NULL) return NULL;
+    if (len < 4 || strchr("*~%", reply[0]) == NULL) return NULL;
     long n = strtol(reply + 1, NULL, 10);
     if (n < 0) return NULL;
+    if (reply[0] == '%') n *= 2;
     size_t at = (size_t)((const char *)memchr(reply, '\n', len) - reply) + 1;
     struct element *elements = calloc((size_t)n + 1, sizeof(*elements));
     if (elements == NULL) abort();

@@ -8,7 +8,7 @@
 
 enum compare_how {
     COMPARE_BYTES,
-    COMPARE_SORTED, /* arrays and sets with the same elements in any order */
+    COMPARE_SORTED, /* arrays, sets and maps with the same elements in any order */
     COMPARE_NEAR,   /* integers no further apart than `tolerance`; negative ones are the same */
     COMPARE_KIND,   /* the type of the reply, and whether it is null */
     COMPARE_NOTHING,

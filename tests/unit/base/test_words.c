@@ -44,7 +44,7 @@ static void spaces_part_words(void **state)
     check("   \t\r\n", "");
     check("get", "get|");
     check("  set  key\tvalue \r\n", "set|key|value|");
-    check("a\vb\fc", "a|b|c|");
+    check(" \v\fa\vb\fc \"d\"\ve", "a\vb\fc|d|e|");
     check("x y", "x|y|");
 }
 

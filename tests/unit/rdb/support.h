@@ -23,7 +23,8 @@
 #define NOW_MS INT64_C(1700000000000)
 #define TEST_DATABASES 16
 
-static inline void set_text(struct keyspace *ks, unsigned db, struct slice name, struct slice value, int64_t expire_at_ms)
+static inline void set_text(struct keyspace *ks, unsigned db, struct slice name, struct slice value,
+                            int64_t expire_at_ms)
 {
     struct key key = key_of(name);
     db_set_string(keyspace_db(ks, db), &key, value, expire_at_ms);
@@ -81,7 +82,8 @@ static inline void random_text(struct rng *rng, struct buf *out, size_t max)
     case 0: buf_printf(out, "%lld", (long long)(int64_t)(rng_next(rng) >> rng_below(rng, 64))); return;
     case 1: buf_printf(out, "-%llu", (unsigned long long)(rng_next(rng) >> rng_below(rng, 64))); return;
     case 2:
-        for (size_t i = 0; i < len; i++) buf_append_char(out, (char)("abcdefghijklmnop"[i * i % 7 + rng_below(rng, 2)]));
+        for (size_t i = 0; i < len; i++)
+            buf_append_char(out, (char)("abcdefghijklmnop"[i * i % 7 + rng_below(rng, 2)]));
         return;
     default:
         for (size_t i = 0; i < len; i++) buf_append_char(out, (char)rng_next(rng));
@@ -110,10 +112,7 @@ static inline struct keyspace *random_keyspace(uint64_t seed, size_t keys)
 
 #define BYTES(literal) SLICE("" literal, sizeof(literal) - 1)
 
-static inline void append_file_header(struct buf *b, int version)
-{
-    buf_printf(b, "REDIS%04d", version);
-}
+static inline void append_file_header(struct buf *b, int version) { buf_printf(b, "REDIS%04d", version); }
 
 /* --- folders --- */
 

@@ -66,8 +66,10 @@ static void get_json_string(struct json *j, struct buf *out)
     while (*j->p != '"') {
         unsigned char c = (unsigned char)*j->p++;
         assert_true(c != 0 && c < 0x80); /* the files are ASCII */
-        if (c == '\\') buf_append_char(out, escaped(j));
-        else buf_append_char(out, (char)c);
+        if (c == '\\')
+            buf_append_char(out, escaped(j));
+        else
+            buf_append_char(out, (char)c);
     }
     j->p++;
 }
@@ -92,7 +94,7 @@ static void skip_value(struct json *j, struct buf *scratch)
 /* --- the contents a file must have --- */
 
 struct expectation {
-    bool is_refused;        /* by every server: modules */
+    bool is_refused; /* by every server: modules */
     bool has_other_types;
     struct keyspace *strings;
 };
@@ -119,8 +121,10 @@ static void get_record(struct json *j, unsigned db, struct slice name, struct ex
         }
         (void)accept(j, ',');
     }
-    if (is_string) set_text(x->strings, db, name, buf_slice(&value), expire_at_ms);
-    else x->has_other_types = true;
+    if (is_string)
+        set_text(x->strings, db, name, buf_slice(&value), expire_at_ms);
+    else
+        x->has_other_types = true;
     buf_deinit(&word);
     buf_deinit(&value);
 }
@@ -214,8 +218,10 @@ static bool check_file(const char *folder, const char *name)
     enum rdb_load_status status = rdb_load(path, ks, &options, &result, &error);
     print_message("%s\n", status == RDB_LOAD_OK ? path : error.text);
     assert_int_equal(status, x.is_refused || x.has_other_types ? RDB_LOAD_FAILED : RDB_LOAD_OK);
-    if (status == RDB_LOAD_OK) check_loaded(path, ks, &x);
-    else check_refused(&error, &x);
+    if (status == RDB_LOAD_OK)
+        check_loaded(path, ks, &x);
+    else
+        check_refused(&error, &x);
     keyspace_free(ks);
     keyspace_free(x.strings);
     return status == RDB_LOAD_OK;

@@ -128,9 +128,7 @@ static void assert_reads(struct slice bytes, struct slice expected)
     switch (s.kind) {
     case RDB_GOT_SLICE: assert_true(slice_eq(s.slice, expected)); break;
     case RDB_GOT_INT: assert_true(slice_eq(SLICE(digits, num_format_int64(digits, s.integer)), expected)); break;
-    case RDB_GOT_BLOB:
-        assert_true(slice_eq(blob_slice(s.blob), expected));
-        blob_free(s.blob);
+    case RDB_GOT_BLOB: assert_true(slice_eq(blob_slice(s.blob), expected)); blob_free(s.blob);
     }
     rdb_decoder_deinit(&d);
 }
@@ -141,18 +139,30 @@ static void test_all_forms_of_strings_are_read(void **state)
     char longer[300];
     memset(longer, 'x', sizeof longer);
     assert_reads(BYTES("\x00"), BYTES(""));
-    assert_reads(BYTES("\x03" "abc"), BYTES("abc"));
-    assert_reads(BYTES("\x40\x03" "abc"), BYTES("abc"));
-    assert_reads(BYTES("\x80\x00\x00\x00\x03" "abc"), BYTES("abc"));
-    assert_reads(BYTES("\x81\x00\x00\x00\x00\x00\x00\x00\x03" "abc"), BYTES("abc"));
+    assert_reads(BYTES("\x03"
+                       "abc"),
+                 BYTES("abc"));
+    assert_reads(BYTES("\x40\x03"
+                       "abc"),
+                 BYTES("abc"));
+    assert_reads(BYTES("\x80\x00\x00\x00\x03"
+                       "abc"),
+                 BYTES("abc"));
+    assert_reads(BYTES("\x81\x00\x00\x00\x00\x00\x00\x00\x03"
+                       "abc"),
+                 BYTES("abc"));
     assert_reads(BYTES("\xc0\x80"), BYTES("-128"));
     assert_reads(BYTES("\xc1\x00\x80"), BYTES("-32768"));
     assert_reads(BYTES("\xc1\x05\x00"), BYTES("5"));
     assert_reads(BYTES("\xc2\x00\x00\x00\x80"), BYTES("-2147483648"));
     /* Literals "ab", then 5 bytes from 2 back; and 300 bytes out of one literal. */
-    assert_reads(BYTES("\xc3\x05\x07\x01" "ab\x60\x01"), BYTES("abababa"));
+    assert_reads(BYTES("\xc3\x05\x07\x01"
+                       "ab\x60\x01"),
+                 BYTES("abababa"));
     assert_reads(BYTES("\xc3\x08\x41\x2c\x00x\xe0\xff\x00\xe0\x1a\x00"), SLICE(longer, 300));
-    assert_reads(BYTES("\xc3\x40\x05\x80\x00\x00\x00\x07\x01" "ab\x60\x01"), BYTES("abababa"));
+    assert_reads(BYTES("\xc3\x40\x05\x80\x00\x00\x00\x07\x01"
+                       "ab\x60\x01"),
+                 BYTES("abababa"));
 }
 
 static void assert_string_refused(struct slice bytes, const char *reason)
@@ -170,8 +180,11 @@ static void test_strings_that_cannot_be_are_refused(void **state)
 {
     (void)state;
     assert_string_refused(BYTES(""), "truncated: 1 more bytes are needed here and 0 are left");
-    assert_string_refused(BYTES("\x04" "abc"), "truncated: 4 more bytes are needed here and 3 are left");
-    assert_string_refused(BYTES("\x81\x7f\xff\xff\xff\xff\xff\xff\xff" "abc"),
+    assert_string_refused(BYTES("\x04"
+                                "abc"),
+                          "truncated: 4 more bytes are needed here and 3 are left");
+    assert_string_refused(BYTES("\x81\x7f\xff\xff\xff\xff\xff\xff\xff"
+                                "abc"),
                           "truncated: 9223372036854775807 more bytes are needed here and 3 are left");
     assert_string_refused(BYTES("\xc4"), "string form 4 is unknown");
     assert_string_refused(BYTES("\xff"), "string form 63 is unknown");
@@ -182,9 +195,15 @@ static void test_strings_that_cannot_be_are_refused(void **state)
     assert_string_refused(BYTES("\xc3\x02\x80\xff\xff\xff\xff\x00x"),
                           "LZF string of 2 bytes cannot stand for 4294967295 bytes");
     assert_string_refused(BYTES("\xc3\x02\x40\xb1\x00x"), "LZF string of 2 bytes cannot stand for 177 bytes");
-    assert_string_refused(BYTES("\xc3\x05\x08\x01" "ab\x60\x01"), "LZF data does not decode to its stated 8 bytes");
-    assert_string_refused(BYTES("\xc3\x05\x06\x01" "ab\x60\x01"), "LZF data does not decode to its stated 6 bytes");
-    assert_string_refused(BYTES("\xc3\x05\x07\x01" "ab\x60\x09"), "LZF data does not decode to its stated 7 bytes");
+    assert_string_refused(BYTES("\xc3\x05\x08\x01"
+                                "ab\x60\x01"),
+                          "LZF data does not decode to its stated 8 bytes");
+    assert_string_refused(BYTES("\xc3\x05\x06\x01"
+                                "ab\x60\x01"),
+                          "LZF data does not decode to its stated 6 bytes");
+    assert_string_refused(BYTES("\xc3\x05\x07\x01"
+                                "ab\x60\x09"),
+                          "LZF data does not decode to its stated 7 bytes");
     assert_string_refused(BYTES("\xc3\xc0\x05"), "a length is expected, not string form 0");
 }
 
@@ -193,7 +212,9 @@ static void test_bytes_are_limited_on_request(void **state)
     (void)state;
     struct rdb_decoder d;
     struct slice s;
-    rdb_decoder_init_memory(&d, BYTES("\x03" "abc\x04" "abcd"));
+    rdb_decoder_init_memory(&d, BYTES("\x03"
+                                      "abc\x04"
+                                      "abcd"));
     assert_true(rdb_get_bytes(&d, &s, 3));
     assert_false(rdb_get_bytes(&d, &s, 3));
     assert_string_equal(d.reason, "4 bytes are too long here: at most 3");
@@ -287,7 +308,8 @@ static void test_a_source_that_ends_or_fails_is_told(void **state)
         rdb_decoder_init_source(&d, next_piece, &pieces, file.len);
         assert_false(get_sample(&d, buf_slice(&large)));
         assert_int_equal(d.sys_errno, end_errno);
-        assert_non_null(strstr(d.reason, end_errno ? "read failed: Input/output error" : "truncated: the input ends here"));
+        assert_non_null(
+            strstr(d.reason, end_errno ? "read failed: Input/output error" : "truncated: the input ends here"));
         assert_true(d.error_offset <= cut);
         rdb_decoder_deinit(&d);
     }
@@ -355,9 +377,15 @@ static void test_values_take_their_smallest_form(void **state)
         enum value_encoding encoding;
     } cases[] = {
         {BYTES("\xc0\x05"), ENCODING_INT},
-        {BYTES("\x13" "9223372036854775807"), ENCODING_INT},
-        {BYTES("\x13" "9223372036854775808"), ENCODING_EMBSTR},
-        {BYTES("\x02" "05"), ENCODING_EMBSTR},
+        {BYTES("\x13"
+               "9223372036854775807"),
+         ENCODING_INT},
+        {BYTES("\x13"
+               "9223372036854775808"),
+         ENCODING_EMBSTR},
+        {BYTES("\x02"
+               "05"),
+         ENCODING_EMBSTR},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct rdb_decoder d;
@@ -383,8 +411,10 @@ static void test_types_that_are_not_built_are_refused_by_name(void **state)
         /* The id of the module "ReJSON-RL", version 3. */
         rdb_decoder_init_memory(&d, BYTES("\x81\x45\xe2\x52\x38\xdf\x91\x1a\xb3"));
         assert_false(rdb_get_value(&d, (uint8_t)type, BYTES("k"), ENTRY_NO_EXPIRY, &entry));
-        if (name) assert_non_null(strstr(d.reason, name));
-        else assert_non_null(strstr(d.reason, "is unknown"));
+        if (name)
+            assert_non_null(strstr(d.reason, name));
+        else
+            assert_non_null(strstr(d.reason, "is unknown"));
         named += name != NULL;
         rdb_decoder_deinit(&d);
     }

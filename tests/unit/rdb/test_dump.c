@@ -26,12 +26,16 @@ static void test_payloads_are_those_of_the_reference_server(void **state)
         {BYTES("-128"), BYTES("\x00\xc0\x80\x0a\x00\x99\x66\x32\x6d\x2f\x0c\x5b\xd9")},
         {BYTES("32768"), BYTES("\x00\xc2\x00\x80\x00\x00\x0a\x00\x45\xd8\x2e\xed\xd5\xbd\xa9\x10")},
         {BYTES("2147483647"), BYTES("\x00\xc2\xff\xff\xff\x7f\x0a\x00\x2c\x74\xe5\x9e\xe0\x2e\xad\xa1")},
-        {BYTES("2147483648"), BYTES("\x00\x0a" "2147483648\x0a\x00\xe7\xb1\x29\xa3\x4c\x1d\x76\xee")},
+        {BYTES("2147483648"), BYTES("\x00\x0a"
+                                    "2147483648\x0a\x00\xe7\xb1\x29\xa3\x4c\x1d\x76\xee")},
         {BYTES("-9223372036854775808"), BYTES("\x00\x14-9223372036854775808\x0a\x00\xed\xe2\xb9\x56\xeb\x70\x9e\x81")},
-        {BYTES("12345678901234567890"), BYTES("\x00\x14" "12345678901234567890\x0a\x00\xbd\x37\x24\x3e\xe8\x3d\xf2\xb1")},
+        {BYTES("12345678901234567890"), BYTES("\x00\x14"
+                                              "12345678901234567890\x0a\x00\xbd\x37\x24\x3e\xe8\x3d\xf2\xb1")},
         {BYTES("hello"), BYTES("\x00\x05hello\x0a\x00\x63\x72\xdf\x76\x65\x34\x20\x0a")},
-        {BYTES("aaaaaaaaaaaaaaaaaaaa"), BYTES("\x00\x14" "aaaaaaaaaaaaaaaaaaaa\x0a\x00\x83\xb4\x6b\x5e\x1b\x11\xac\xf1")},
-        {BYTES("aaaaaaaaaaaaaaaaaaaaa"), BYTES("\x00\xc3\x06\x15\x01\x61\x61\xe0\x0a\x00\x0a\x00\xfd\x0c\xb3\x68\x07\x41\x3f\x68")},
+        {BYTES("aaaaaaaaaaaaaaaaaaaa"), BYTES("\x00\x14"
+                                              "aaaaaaaaaaaaaaaaaaaa\x0a\x00\x83\xb4\x6b\x5e\x1b\x11\xac\xf1")},
+        {BYTES("aaaaaaaaaaaaaaaaaaaaa"),
+         BYTES("\x00\xc3\x06\x15\x01\x61\x61\xe0\x0a\x00\x0a\x00\xfd\x0c\xb3\x68\x07\x41\x3f\x68")},
         {BYTES("abababababababababababababababababababababababababababababababababababababababab"),
          BYTES("\x00\xc3\x0a\x40\x50\x02\x61\x62\x61\xe0\x42\x01\x01\x61\x62\x0a\x00\x94\x9d\x5f\x0e\xb1\xde\xa4\x45")},
     };
@@ -129,7 +133,8 @@ static void test_damaged_payloads_are_refused(void **state)
     dump_of(BYTES("some text, some text, some text"), true, &payload);
     for (size_t len = 0; len < payload.len; len++) {
         struct slice cut = SLICE(payload.data, len);
-        assert_int_equal(rdb_restore(cut, BYTES("k"), ENTRY_NO_EXPIRY, &e, &error), RDB_RESTORE_BAD_VERSION_OR_CHECKSUM);
+        assert_int_equal(rdb_restore(cut, BYTES("k"), ENTRY_NO_EXPIRY, &e, &error),
+                         RDB_RESTORE_BAD_VERSION_OR_CHECKSUM);
         assert_null(e);
     }
     for (size_t i = 0; i < payload.len; i++) {
@@ -149,7 +154,8 @@ static void assert_bad_format(struct slice bytes, const char *text)
     struct rdb_error error;
     struct entry *e;
     sealed(&payload, bytes, 10);
-    assert_int_equal(rdb_restore(buf_slice(&payload), BYTES("k\n"), ENTRY_NO_EXPIRY, &e, &error), RDB_RESTORE_BAD_FORMAT);
+    assert_int_equal(rdb_restore(buf_slice(&payload), BYTES("k\n"), ENTRY_NO_EXPIRY, &e, &error),
+                     RDB_RESTORE_BAD_FORMAT);
     assert_null(e);
     assert_string_equal(error.text, text);
     buf_deinit(&payload);
@@ -158,10 +164,17 @@ static void assert_bad_format(struct slice bytes, const char *text)
 static void test_payloads_that_are_no_value_are_refused(void **state)
 {
     (void)state;
-    assert_bad_format(BYTES(""), "DUMP payload: offset 0: key \"k\\n\": truncated: 1 more bytes are needed here and 0 are left");
-    assert_bad_format(BYTES("\x00\x03" "ab"), "DUMP payload: offset 1: key \"k\\n\": truncated: 3 more bytes are needed here and 2 are left");
-    assert_bad_format(BYTES("\x00\x02" "abc"), "DUMP payload: offset 4: key \"k\\n\": bytes follow the value");
-    assert_bad_format(BYTES("\x01\x01\x01" "a"), "DUMP payload: offset 1: key \"k\\n\": value type LIST (1) is not supported");
+    assert_bad_format(BYTES(""),
+                      "DUMP payload: offset 0: key \"k\\n\": truncated: 1 more bytes are needed here and 0 are left");
+    assert_bad_format(BYTES("\x00\x03"
+                            "ab"),
+                      "DUMP payload: offset 1: key \"k\\n\": truncated: 3 more bytes are needed here and 2 are left");
+    assert_bad_format(BYTES("\x00\x02"
+                            "abc"),
+                      "DUMP payload: offset 4: key \"k\\n\": bytes follow the value");
+    assert_bad_format(BYTES("\x01\x01\x01"
+                            "a"),
+                      "DUMP payload: offset 1: key \"k\\n\": value type LIST (1) is not supported");
     assert_bad_format(BYTES("\xff"), "DUMP payload: offset 0: key \"k\\n\": value type or opcode 255 is unknown");
 }
 

@@ -110,17 +110,23 @@ static void test_integers_in_text_take_the_smallest_form(void **state)
         {"-32769", BYTES("\xc2\xff\x7f\xff\xff")},
         {"2147483647", BYTES("\xc2\xff\xff\xff\x7f")},
         {"-2147483648", BYTES("\xc2\x00\x00\x00\x80")},
-        {"2147483648", BYTES("\x0a" "2147483648")},
-        {"-2147483649", BYTES("\x0b" "-2147483649")},
+        {"2147483648", BYTES("\x0a"
+                             "2147483648")},
+        {"-2147483649", BYTES("\x0b"
+                              "-2147483649")},
         {"", BYTES("\x00")},
         {"-", BYTES("\x01-")},
         {"-0", BYTES("\x02-0")},
-        {"01", BYTES("\x02" "01")},
+        {"01", BYTES("\x02"
+                     "01")},
         {"+1", BYTES("\x02+1")},
         {" 1", BYTES("\x02 1")},
-        {"1 ", BYTES("\x02" "1 ")},
-        {"1e3", BYTES("\x03" "1e3")},
-        {"99999999999", BYTES("\x0b" "99999999999")},
+        {"1 ", BYTES("\x02"
+                     "1 ")},
+        {"1e3", BYTES("\x03"
+                      "1e3")},
+        {"99999999999", BYTES("\x0b"
+                              "99999999999")},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct buf out = BUF_INIT;
@@ -162,7 +168,9 @@ static void test_compression_begins_at_21_bytes_and_saves_4(void **state)
     struct rdb_encoder e;
     rdb_encoder_init_memory(&e, &out);
     rdb_put_string(&e, SLICE_LIT("aaaaaaaaaaaaaaaaaaaa"));
-    assert_encodes(&e, &out, BYTES("\x14" "aaaaaaaaaaaaaaaaaaaa"));
+    assert_encodes(&e, &out,
+                   BYTES("\x14"
+                         "aaaaaaaaaaaaaaaaaaaa"));
     rdb_encoder_init_memory(&e, &out);
     rdb_put_string(&e, SLICE_LIT("aaaaaaaaaaaaaaaaaaaaa"));
     assert_true(rdb_encoder_flush(&e));
@@ -175,15 +183,19 @@ static void test_compression_begins_at_21_bytes_and_saves_4(void **state)
     rdb_encoder_init_memory(&e, &out);
     e.compress = false;
     rdb_put_string(&e, SLICE_LIT("aaaaaaaaaaaaaaaaaaaaa"));
-    assert_encodes(&e, &out, BYTES("\x15" "aaaaaaaaaaaaaaaaaaaaa"));
+    assert_encodes(&e, &out,
+                   BYTES("\x15"
+                         "aaaaaaaaaaaaaaaaaaaaa"));
 }
 
 static void put_and_get_back(struct slice text, bool compress, bool in_memory)
 {
     struct buf out = BUF_INIT;
     struct rdb_encoder e;
-    if (in_memory) rdb_encoder_init_memory(&e, &out);
-    else rdb_encoder_init(&e, collect, &out);
+    if (in_memory)
+        rdb_encoder_init_memory(&e, &out);
+    else
+        rdb_encoder_init(&e, collect, &out);
     e.compress = compress;
     rdb_put_string(&e, text);
     rdb_put_byte(&e, 0x5a);
@@ -269,7 +281,8 @@ static void test_records_have_their_bytes(void **state)
     rdb_put_entry(&e, entry, NULL);
     assert_encodes(&e, &out,
                    BYTES("REDIS0009"
-                         "\xfa\x09redis-ver\x05" "7.2.4"
+                         "\xfa\x09redis-ver\x05"
+                         "7.2.4"
                          "\xfe\x41\x2c"
                          "\xfb\x40\x46\x01"
                          "\xfc\x08\x07\x06\x05\x04\x03\x02\x01\xf8\x40\x40\x00\x03key\x05value"
@@ -306,8 +319,10 @@ static void end_and_check(int version, bool checksum, bool in_memory)
     struct rdb_encoder e;
     buf_append(&out, "before", in_memory ? 6 : 0);
     size_t start = out.len;
-    if (in_memory) rdb_encoder_init_memory(&e, &out);
-    else rdb_encoder_init(&e, collect, &out);
+    if (in_memory)
+        rdb_encoder_init_memory(&e, &out);
+    else
+        rdb_encoder_init(&e, collect, &out);
     e.version = version;
     e.checksum = checksum;
     rdb_put_header(&e);

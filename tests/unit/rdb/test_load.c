@@ -24,8 +24,8 @@ static void make_file(struct buf *out, int version, struct slice records)
     buf_append(out, &crc, 8);
 }
 
-static enum rdb_load_status load_bytes(struct slice bytes, bool checksum, struct keyspace *ks, struct rdb_load_result *result,
-                                       struct rdb_error *error)
+static enum rdb_load_status load_bytes(struct slice bytes, bool checksum, struct keyspace *ks,
+                                       struct rdb_load_result *result, struct rdb_error *error)
 {
     struct rdb_load_options options = {.now_ms = NOW_MS, .checksum = checksum, .access_clock = 1000};
     return rdb_load_memory(bytes, "dump.rdb", ks, &options, result, error);
@@ -72,7 +72,8 @@ static void test_every_version_is_loaded(void **state)
     (void)state;
     for (int version = 1; version <= 12; version++) {
         struct rdb_load_result result;
-        struct keyspace *ks = load_records(version, BYTES("\xfe\x00\x00\x03key\x05value\xfe\x03\x00\xc0\x05\xc1\x00\x01"), &result);
+        struct keyspace *ks =
+            load_records(version, BYTES("\xfe\x00\x00\x03key\x05value\xfe\x03\x00\xc0\x05\xc1\x00\x01"), &result);
         assert_int_equal(result.keys_loaded, 2);
         assert_true(holds_text(ks, 0, BYTES("key"), BYTES("value")));
         assert_true(holds_text(ks, 3, BYTES("5"), BYTES("256")));
@@ -85,9 +86,13 @@ static void test_metadata_is_told(void **state)
 {
     (void)state;
     struct rdb_load_result result;
-    struct keyspace *ks = load_records(
-        9, BYTES("\xfa\x09redis-ver\x06" "7.0\n15\xfa\x0aredis-bits\xc0\x40\xfa\x05" "ctime\xc2\x15\xcd\x5b\x07"
-                 "\xfa\x08used-mem\xc1\x00\x10\xfa\x0bnever-heard\x03of.\xfa\x03lua\x08return 1"), &result);
+    struct keyspace *ks =
+        load_records(9,
+                     BYTES("\xfa\x09redis-ver\x06"
+                           "7.0\n15\xfa\x0aredis-bits\xc0\x40\xfa\x05"
+                           "ctime\xc2\x15\xcd\x5b\x07"
+                           "\xfa\x08used-mem\xc1\x00\x10\xfa\x0bnever-heard\x03of.\xfa\x03lua\x08return 1"),
+                     &result);
     assert_string_equal(result.writer_version, "7.0?15");
     assert_int_equal(result.created_at_s, 123456789);
     assert_int_equal(result.used_memory, 4096);
@@ -105,7 +110,8 @@ static void test_expiries_are_kept_and_expired_keys_left_out(void **state)
     static const struct {
         const char *name;
         int64_t at;
-    } keys[] = {{"past", NOW_MS - 1}, {"now", NOW_MS}, {"later", NOW_MS + 1}, {"zero", 0}, {"never", -1}, {"negative", INT64_MIN}};
+    } keys[] = {{"past", NOW_MS - 1}, {"now", NOW_MS}, {"later", NOW_MS + 1},
+                {"zero", 0},          {"never", -1},   {"negative", INT64_MIN}};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         rdb_put_byte(&e, RDB_OP_EXPIRETIME_MS);
         rdb_put_u64(&e, (uint64_t)keys[i].at);
@@ -140,8 +146,15 @@ static void test_idle_times_set_the_access_clock(void **state)
 {
     (void)state;
     struct rdb_load_result result;
-    struct keyspace *ks = load_records(9, BYTES("\x00\x01" "a\x01v\xf8\x0a\x00\x01" "b\x01v\xf8\x80\xff\xff\xff\xff\x00\x01" "c\x01v"
-                                                "\xf9\x07\x00\x01" "d\x01v\xf4\x01\x02\x03\x00\x01" "e\x01v"), &result);
+    struct keyspace *ks = load_records(9,
+                                       BYTES("\x00\x01"
+                                             "a\x01v\xf8\x0a\x00\x01"
+                                             "b\x01v\xf8\x80\xff\xff\xff\xff\x00\x01"
+                                             "c\x01v"
+                                             "\xf9\x07\x00\x01"
+                                             "d\x01v\xf4\x01\x02\x03\x00\x01"
+                                             "e\x01v"),
+                                       &result);
     assert_int_equal(entry_clock(find_entry(ks, 0, BYTES("a"))), 1000);
     assert_int_equal(entry_clock(find_entry(ks, 0, BYTES("b"))), 990);
     assert_int_equal(entry_clock(find_entry(ks, 0, BYTES("c"))), (1000 - 0x7fffff) & 0xffffff);
@@ -157,7 +170,10 @@ static void test_frequencies_set_the_lfu_clock(void **state)
     struct buf file = BUF_INIT;
     struct rdb_load_options options = {.now_ms = NOW_MS, .access_clock = 0x123405, .access_is_lfu = true};
     struct rdb_load_result result;
-    make_file(&file, 9, BYTES("\xf9\xc8\x00\x01" "a\x01v\xf8\x0a\x00\x01" "b\x01v"));
+    make_file(&file, 9,
+              BYTES("\xf9\xc8\x00\x01"
+                    "a\x01v\xf8\x0a\x00\x01"
+                    "b\x01v"));
     assert_int_equal(rdb_load_memory(buf_slice(&file), "f", ks, &options, &result, NULL), RDB_LOAD_OK);
     assert_int_equal(entry_clock(find_entry(ks, 0, BYTES("a"))), 0x1234c8);
     assert_int_equal(entry_clock(find_entry(ks, 0, BYTES("b"))), 0x123405);
@@ -179,18 +195,25 @@ static void test_headers_are_refused_without_a_database(void **state)
 static void test_errors_name_place_and_key(void **state)
 {
     (void)state;
-    assert_records_refused(BYTES("\xfe\x10"), "dump.rdb: offset 10: database 16 is beyond the 16 databases of this server");
+    assert_records_refused(BYTES("\xfe\x10"),
+                           "dump.rdb: offset 10: database 16 is beyond the 16 databases of this server");
     assert_records_refused(BYTES("\xfe\x02\x01\x06user:1\x01\x01x"),
                            "dump.rdb: offset 19: database 2, key \"user:1\": value type LIST (1) is not supported");
-    assert_records_refused(BYTES("\x0e\x04\x00\x0a\xff\"\x01"),
-                           "dump.rdb: offset 15: database 0, key \"\\x00\\n\\xff\\\"\": value type LIST_QUICKLIST (14) is not supported");
+    assert_records_refused(
+        BYTES("\x0e\x04\x00\x0a\xff\"\x01"),
+        "dump.rdb: offset 15: database 0, key \"\\x00\\n\\xff\\\"\": value type LIST_QUICKLIST (14) is not supported");
     assert_records_refused(BYTES("\x08\x01k"), "dump.rdb: offset 9: value type or opcode 8 is unknown");
     assert_records_refused(BYTES("\xf3"), "dump.rdb: offset 9: value type or opcode 243 is unknown");
-    assert_records_refused(BYTES("\xf5\x01x"), "dump.rdb: offset 9: FUNCTION2: a library of functions; functions are not supported");
-    assert_records_refused(BYTES("\xf6\x01x"), "dump.rdb: offset 9: FUNCTION_PRE_GA: a library of functions; functions are not supported");
-    assert_records_refused(BYTES("\xf7\x00\x00"), "dump.rdb: offset 9: MODULE_AUX: data of module \"AAAAAAAAA\"; modules are not supported");
-    assert_records_refused(BYTES("\xfc\1\2\3\4\5\6\7\x08\xfe\x00"), "dump.rdb: offset 18: an expiry or access time that no key follows");
-    assert_records_refused(BYTES("\xf8\x05\xfb\x01\x01"), "dump.rdb: offset 11: an expiry or access time that no key follows");
+    assert_records_refused(BYTES("\xf5\x01x"),
+                           "dump.rdb: offset 9: FUNCTION2: a library of functions; functions are not supported");
+    assert_records_refused(BYTES("\xf6\x01x"),
+                           "dump.rdb: offset 9: FUNCTION_PRE_GA: a library of functions; functions are not supported");
+    assert_records_refused(BYTES("\xf7\x00\x00"),
+                           "dump.rdb: offset 9: MODULE_AUX: data of module \"AAAAAAAAA\"; modules are not supported");
+    assert_records_refused(BYTES("\xfc\1\2\3\4\5\6\7\x08\xfe\x00"),
+                           "dump.rdb: offset 18: an expiry or access time that no key follows");
+    assert_records_refused(BYTES("\xf8\x05\xfb\x01\x01"),
+                           "dump.rdb: offset 11: an expiry or access time that no key follows");
     assert_records_refused(BYTES("\xf9\x05"), "dump.rdb: offset 11: an expiry or access time that no key follows");
     assert_records_refused(BYTES("\xc5"), "dump.rdb: offset 9: value type or opcode 197 is unknown");
     assert_records_refused(BYTES("\x00\xc5"), "dump.rdb: offset 10: database 0: string form 5 is unknown");
@@ -205,7 +228,8 @@ static void test_long_keys_are_cut_in_errors(void **state)
     char text[200];
     buf_append(&records, "\x01\x40\x64", 3);
     for (int i = 0; i < 100; i++) buf_append_char(&records, 'k');
-    snprintf(text, sizeof text, "dump.rdb: offset 112: database 0, key \"%.64s\"...: value type LIST (1) is not supported",
+    snprintf(text, sizeof text,
+             "dump.rdb: offset 112: database 0, key \"%.64s\"...: value type LIST (1) is not supported",
              records.data + 3);
     assert_records_refused(buf_slice(&records), text);
     buf_deinit(&records);
@@ -214,10 +238,18 @@ static void test_long_keys_are_cut_in_errors(void **state)
 static void test_a_key_that_occurs_twice_is_refused(void **state)
 {
     (void)state;
-    assert_records_refused(BYTES("\x00\x01" "a\x01v\x00\x01" "b\x01v\xf8\x03\x00\x01" "a\x01w\x00\x01" "c\x01v"),
+    assert_records_refused(BYTES("\x00\x01"
+                                 "a\x01v\x00\x01"
+                                 "b\x01v\xf8\x03\x00\x01"
+                                 "a\x01w\x00\x01"
+                                 "c\x01v"),
                            "dump.rdb: offset 19: database 0, key \"a\": the key occurs twice in this database");
     struct rdb_load_result result;
-    struct keyspace *ks = load_records(7, BYTES("\x00\x01" "a\x01v\xfe\x01\x00\x01" "a\x01w"), &result);
+    struct keyspace *ks = load_records(7,
+                                       BYTES("\x00\x01"
+                                             "a\x01v\xfe\x01\x00\x01"
+                                             "a\x01w"),
+                                       &result);
     assert_int_equal(result.keys_loaded, 2);
     keyspace_free(ks);
     /* Far apart: in different batches. */
@@ -232,10 +264,14 @@ static void test_bytes_after_the_end_are_refused(void **state)
 {
     (void)state;
     struct buf file = BUF_INIT;
-    make_file(&file, 9, BYTES("\x00\x01" "a\x01v"));
+    make_file(&file, 9,
+              BYTES("\x00\x01"
+                    "a\x01v"));
     buf_append(&file, "*2\r\n$6\r\nSELECT", 14);
     assert_refused(buf_slice(&file), "dump.rdb: offset 23: database 0: 14 bytes follow the end of the data");
-    make_file(&file, 4, BYTES("\x00\x01" "a\x01v"));
+    make_file(&file, 4,
+              BYTES("\x00\x01"
+                    "a\x01v"));
     buf_append(&file, "\0\0\0\0\0\0\0\0", 8);
     assert_refused(buf_slice(&file), "dump.rdb: offset 15: database 0: 8 bytes follow the end of the data");
     buf_deinit(&file);
@@ -248,7 +284,11 @@ static void test_size_hints_are_bounded_by_the_file(void **state)
     (void)state;
     struct rdb_load_result result;
     size_t before = mem_used();
-    struct keyspace *ks = load_records(9, BYTES("\xfe\x00\xfb\x81\x00\x7f\xff\xff\xff\xff\xff\xff\x80\xff\xff\xff\xff\x00\x01" "a\x01v"), &result);
+    struct keyspace *ks =
+        load_records(9,
+                     BYTES("\xfe\x00\xfb\x81\x00\x7f\xff\xff\xff\xff\xff\xff\x80\xff\xff\xff\xff\x00\x01"
+                           "a\x01v"),
+                     &result);
     assert_true(mem_used() - before < 1 << 20);
     assert_true(holds_text(ks, 0, BYTES("a"), BYTES("v")));
     keyspace_free(ks);
@@ -300,7 +340,8 @@ static void make_sample(struct buf *out, bool checksum)
     rdb_put_aux(&e, "redis-ver", SLICE_LIT("7.2.4"));
     rdb_put_select_db(&e, 0);
     rdb_put_resize_db(&e, 4, 2);
-    for (size_t i = 0; i < 4; i++) rdb_put_entry(&e, entries[i], &(struct rdb_entry_extra){.idle_s = i == 1 ? 70 : -1, .freq = -1});
+    for (size_t i = 0; i < 4; i++)
+        rdb_put_entry(&e, entries[i], &(struct rdb_entry_extra){.idle_s = i == 1 ? 70 : -1, .freq = -1});
     rdb_put_select_db(&e, 1);
     rdb_put_entry(&e, entries[0], &(struct rdb_entry_extra){.idle_s = -1, .freq = 3});
     assert_true(rdb_put_eof(&e));
@@ -362,8 +403,10 @@ static void test_changed_bytes_without_a_checksum_do_no_harm(void **state)
             struct rdb_load_result result;
             sample.data[i] = (char)(good ^ change);
             enum rdb_load_status status = load_bytes(buf_slice(&sample), false, ks, &result, NULL);
-            if (status == RDB_LOAD_OK) loaded++;
-            else refused++;
+            if (status == RDB_LOAD_OK)
+                loaded++;
+            else
+                refused++;
             assert_true(keyspace_key_count(ks) == result.keys_loaded);
             for (unsigned db = 0; db < 2; db++) assert_true(hashtable_is_valid(db_keys(keyspace_db(ks, db))));
             keyspace_free(ks);
@@ -380,7 +423,9 @@ static void test_checksums_count_only_when_asked_for(void **state)
     struct buf file = BUF_INIT;
     struct rdb_load_result result;
     char text[200];
-    make_file(&file, 9, BYTES("\x00\x01" "a\x01v"));
+    make_file(&file, 9,
+              BYTES("\x00\x01"
+                    "a\x01v"));
     uint64_t stored = crc64(0, file.data, 15);
     file.data[13] ^= 1;
     snprintf(text, sizeof text,
@@ -433,7 +478,8 @@ static void test_progress_is_told_also_within_a_large_value(void **state)
     rdb_encoder_deinit(&e);
     write_file(path, buf_slice(&file));
     struct progress progress = {0};
-    struct rdb_load_options options = {.now_ms = NOW_MS, .checksum = true, .on_progress = on_progress, .ctx = &progress};
+    struct rdb_load_options options = {
+        .now_ms = NOW_MS, .checksum = true, .on_progress = on_progress, .ctx = &progress};
     struct rdb_load_result result;
     struct keyspace *ks = keyspace_new(TEST_DATABASES);
     assert_int_equal(rdb_load(path, ks, &options, &result, NULL), RDB_LOAD_OK);

@@ -275,8 +275,8 @@ static void test_a_stale_file_of_our_own_pid_is_no_obstacle(void **state)
 
 /* --- failures --- */
 
-static void assert_save_fails(const char *path, struct keyspace *ks, const struct rdb_save_options *options, int sys_errno,
-                              const char *part)
+static void assert_save_fails(const char *path, struct keyspace *ks, const struct rdb_save_options *options,
+                              int sys_errno, const char *part)
 {
     struct rdb_save_result result;
     struct rdb_error error;
@@ -380,8 +380,9 @@ static pid_t pid_of_the_dead(void)
 static void test_only_temporary_files_of_the_dead_are_swept(void **state)
 {
     (void)state;
-    static const char *const other[] = {"temp-.rdb",      "temp-12x.rdb",   "temp-99999999999.rdb", "temp-0.rdb", "xtemp-5.rdb",
-                                        "temp-5.rdb.bak", "temp-05.rdb",    "temp--5.rdb",          "temp-5.aof", "dump.rdb"};
+    static const char *const other[] = {"temp-.rdb",   "temp-12x.rdb",   "temp-99999999999.rdb", "temp-0.rdb",
+                                        "xtemp-5.rdb", "temp-5.rdb.bak", "temp-05.rdb",          "temp--5.rdb",
+                                        "temp-5.aof",  "dump.rdb"};
     struct place p;
     char path[300], dead[300], own[300], parent[300];
     place_init(&p);
