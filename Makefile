@@ -54,8 +54,8 @@ MODE_LDFLAGS_fuzz := $(SANITIZE)
 MODE_CFLAGS := $(or $(MODE_CFLAGS_$(MODE)),$(OPT) -g)
 MODE_LDFLAGS := $(MODE_LDFLAGS_$(MODE))
 ifeq ($(LTO),1)
-MODE_CFLAGS += -flto
-MODE_LDFLAGS += -flto $(OPT)
+MODE_CFLAGS += -flto$(if $(findstring clang,$(CC)),,=auto)
+MODE_LDFLAGS += -flto$(if $(findstring clang,$(CC)),,=auto) $(OPT)
 AR := $(if $(findstring clang,$(CC)),llvm-ar,gcc-ar)
 endif
 

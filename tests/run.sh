@@ -15,6 +15,8 @@ export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 passed=0
 failed=0
 
+set_counts() { p=$1 f=$2 s=$3; }
+
 for program in "$@"; do
     name=${program#"$build"/tests/}
     log=$logs/$(echo "$name" | tr / _).log
@@ -27,13 +29,14 @@ for program in "$@"; do
         /^\[  PASSED  \] [0-9]+ test/ { passed += $4; next }
         /^\[  FAILED  \] [0-9]+ test/ { failed += $4; next }
         /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3 }
-        END { print passed + 0, failed + 0 }' "$log")
-    p=${counts% *}
-    f=${counts#* }
+        /^\[  SKIPPED \] [0-9]+ test/ { skipped += $4; next }
+        END { print passed + 0, failed + 0, skipped + 0 }' "$log")
+    # shellcheck disable=SC2086 # three words
+    set_counts $counts
     why=
     if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then why=" (stopped after $limit s)"; fi
     # A program that failed without saying which test, or that tested nothing, is a failure of its own.
-    if [ "$f" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$p" -eq 0 ]; }; then
+    if [ "$f" -eq 0 ] && { [ "$status" -ne 0 ] || [ $((p + s)) -eq 0 ]; }; then
         f=1
         [ -n "$why" ] || why=" (exit status $status, no result)"
     fi
@@ -43,7 +46,9 @@ for program in "$@"; do
         echo "FAIL $name: $p passed, $f failed$why, $took s; $log:"
         grep -v -e '^\[ *\(RUN\|OK\) *\]' -e '^ok ' "$log" | tail -n 60 | sed 's/^/    /'
     else
-        echo "ok   $name: $p, $took s"
+        skips=
+        [ "$s" -eq 0 ] || skips=", $s skipped"
+        echo "ok   $name: $p$skips, $took s"
     fi
 done
 

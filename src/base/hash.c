@@ -91,6 +91,7 @@ static inline uint64_t siphash(uint64_t k0, uint64_t k1, const unsigned char *p,
 {
     struct sip s = {k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d),
                     k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573)};
+    if (p == NULL) p = (const unsigned char *)""; /* an empty slice may have no address */
     const unsigned char *end = p + len;
     for (size_t words = len / 8; words > 0; words--, p += 8) {
         uint64_t word = load64(p);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * `need` makes the next bytes contiguous in the buffer, which is all that most items ask for; only strings that are
- * longer than
- * the buffer are read elsewhere, straight to their place.
+ * longer than the buffer are read elsewhere, straight to their place.
  *
  * Invariants:
  *   1. buf[pos .. len) is read and not yet decoded; base + pos is the offset in the file.
@@ -22,10 +21,10 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/crc64.h"
 #include "base/lzf.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "rdb/checksum.h"
 
 #define DECODER_BUFFER_BYTES ((size_t)1 << 20)
 #define DIRECT_READ_BYTES ((size_t)2 << 20)
@@ -104,7 +103,7 @@ static bool fail_memory(struct rdb_decoder *d, uint64_t bytes)
 
 static void checksum_to(struct rdb_decoder *d, size_t pos)
 {
-    if (d->checksum) d->crc = rdb_checksum(d->crc, d->buf + d->crc_pos, pos - d->crc_pos);
+    if (d->checksum) d->crc = crc64(d->crc, d->buf + d->crc_pos, pos - d->crc_pos);
     d->crc_pos = pos;
 }
 
@@ -174,7 +173,7 @@ static bool read_out(struct rdb_decoder *d, char *to, size_t len)
     while (len > 0) {
         n = read_some(d, to, len < DIRECT_READ_BYTES ? len : DIRECT_READ_BYTES);
         if (!n) return false;
-        if (d->checksum) d->crc = rdb_checksum(d->crc, to, n);
+        if (d->checksum) d->crc = crc64(d->crc, to, n);
         d->base += n;
         to += n;
         len -= n;

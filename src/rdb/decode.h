@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The decoder: records out of a source of bytes, through a large buffer. It trusts nothing: every length is bounded
- * by what the source
- * can still hold before memory is taken for it. It reports {offset, reason} and never logs, exits or asserts on input.
- * Sticky: after an error every call fails. Twin of encode.h.
+ * by what the source can still hold before memory is taken for it. It reports {offset, reason} and never logs, exits
+ * or asserts on input. Sticky: after an error every call fails. Twin of encode.h.
  */
 #ifndef RDB_DECODE_H
 #define RDB_DECODE_H
@@ -55,8 +54,7 @@ bool rdb_get_u32(struct rdb_decoder *d, uint32_t *v);
 bool rdb_get_u64(struct rdb_decoder *d, uint64_t *v);
 
 /* A string in whatever form. The slice (up to ENTRY_INLINE_VALUE_MAX bytes) is valid until the next call, or an
- * integer, or a longer
- * string as a blob (owned by the caller). */
+ * integer, or a longer string as a blob (owned by the caller). */
 struct rdb_string {
     enum { RDB_GOT_SLICE, RDB_GOT_INT, RDB_GOT_BLOB } kind;
     struct slice slice;
@@ -68,8 +66,7 @@ bool rdb_get_string(struct rdb_decoder *d, struct rdb_string *out);
  * next call. */
 bool rdb_get_bytes(struct rdb_decoder *d, struct slice *out, size_t max);
 /* A value of this RDB type for that key as a new entry (the caller's). False: the reason names the type when it is
- * not built.
- * `key` must not stand in `d`'s own memory. */
+ * not built. `key` must not stand in `d`'s own memory. */
 bool rdb_get_value(struct rdb_decoder *d, uint8_t type, struct slice key, int64_t expire_at_ms, struct entry **out);
 /* The opcodes of modules and functions, whose payload is of no use without them: fails, with their name in the
  * reason. */

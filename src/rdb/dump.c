@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* DUMP payloads: the value of a snapshot record between a type byte and a footer of ten bytes. */
 #include "rdb/dump.h"
+#include "base/crc64.h"
 
 #include <endian.h>
 #include <string.h>
 
-#include "rdb/checksum.h"
 #include "rdb/decode.h"
 #include "rdb/encode.h"
 #include "rdb/format.h"
@@ -25,7 +25,7 @@ void rdb_dump(const struct entry *e, bool compress, struct buf *out)
     rdb_put_byte(&enc, RDB_DUMP_VERSION >> 8);
     rdb_encoder_flush(&enc);
     rdb_encoder_deinit(&enc);
-    uint64_t crc = htole64(rdb_checksum(0, out->data + start, out->len - start));
+    uint64_t crc = htole64(crc64(0, out->data + start, out->len - start));
     buf_append(out, &crc, sizeof crc);
 }
 
@@ -36,7 +36,7 @@ static bool is_whole(struct slice payload)
     unsigned version = (uint8_t)footer[0] | (unsigned)(uint8_t)footer[1] << 8;
     uint64_t crc;
     memcpy(&crc, footer + 2, sizeof crc);
-    return version <= RDB_VERSION_MAX && le64toh(crc) == rdb_checksum(0, payload.ptr, payload.len - RDB_CHECKSUM_BYTES);
+    return version <= RDB_VERSION_MAX && le64toh(crc) == crc64(0, payload.ptr, payload.len - RDB_CHECKSUM_BYTES);
 }
 
 static bool get_only_value(struct rdb_decoder *d, struct slice key, int64_t expire_at_ms, struct entry **out)

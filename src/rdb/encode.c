@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Everything small is encoded straight into the buffer: `room` makes sure of the place once, then bytes are stored
- * without
- * further checks. Strings past LARGE_STRING_BYTES go to the sink from where they are.
+ * without further checks. Strings past LARGE_STRING_BYTES go to the sink from where they are.
  *
  * Invariants:
  *   1. buf[0 .. len) is not yet checksummed nor handed over; crc and written cover all before it.
@@ -11,9 +10,8 @@
  *
  * LZF on short strings that hold no repetition is the dearest thing here (it tries every position against a table of
  * 256 KiB), and pays nothing. A match needs three bytes that occurred before; `may_repeat` looks for that in a table
- * that
- * fits the first-level cache, and stops at the first one. It only ever says no when LZF could not find a match: what is
- * written is the same with and without it.
+ * that fits the first-level cache, and stops at the first one. It only ever says no when LZF could not find a match:
+ * what is written is the same with and without it.
  */
 #include "rdb/encode.h"
 
@@ -22,10 +20,10 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/crc64.h"
 #include "base/lzf.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "rdb/checksum.h"
 
 #define ENCODER_BUFFER_BYTES ((size_t)1 << 20)
 #define LARGE_STRING_BYTES ((size_t)64 << 10)
@@ -81,7 +79,7 @@ static inline size_t buffered(const struct rdb_encoder *e) { return e->len - e->
 static void hand_over(struct rdb_encoder *e, const char *bytes, size_t len)
 {
     if (e->failed || len == 0) return;
-    if (e->checksum) e->crc = rdb_checksum(e->crc, bytes, len);
+    if (e->checksum) e->crc = crc64(e->crc, bytes, len);
     e->failed = !e->sink(e->ctx, bytes, len);
     if (!e->failed) e->written += len;
 }
@@ -423,7 +421,7 @@ bool rdb_put_eof(struct rdb_encoder *e)
     rdb_put_byte(e, RDB_OP_EOF);
     if (e->version >= RDB_VERSION_CHECKSUM) {
         room(e, RDB_CHECKSUM_BYTES); /* a flush would take the bytes away */
-        uint64_t crc = e->checksum ? rdb_checksum(e->crc, e->buf + e->out_start, buffered(e)) : 0;
+        uint64_t crc = e->checksum ? crc64(e->crc, e->buf + e->out_start, buffered(e)) : 0;
         rdb_put_u64(e, crc);
     }
     return rdb_encoder_flush(e);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The encoder: RDB records into a large buffer, handed to a sink when full, checksummed as it goes. Sticky:
- * after a failed sink every call does nothing, and rdb_encoder_flush and rdb_put_eof tell. Twin of decode.h: the
- * functions
+ * The encoder: RDB records into a large buffer, handed to a sink when full, checksummed as it goes. Sticky: after a
+ * failed sink every call does nothing, and rdb_encoder_flush and rdb_put_eof tell. Twin of decode.h: the functions
  * mirror one by one.
  *
  * What is written suits the target `version`, which the caller sets before rdb_put_header: AUX and RESIZEDB from 7 on,

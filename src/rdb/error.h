@@ -3,9 +3,8 @@
  * What went wrong with a snapshot: one line for the log, and its parts.
  *
  * Two offsets are told. `offset` is the first byte of the damaged item itself: the length, string, number or opcode
- * that
- * does not hold; it is the one in the text. `record_offset` is where the record begins that the item belongs to (its
- * expiry, IDLE or FREQ opcode, else its type byte): everything before it was read and is whole.
+ * that does not hold; it is the one in the text. `record_offset` is where the record begins that the item belongs to
+ * (its expiry, IDLE or FREQ opcode, else its type byte): everything before it was read and is whole.
  */
 #ifndef RDB_ERROR_H
 #define RDB_ERROR_H

@@ -3,14 +3,11 @@
  * The walk over a file's records. What an opcode says about the next key is kept in `next` until the key comes.
  *
  * A table much larger than the caches costs two misses a key: its bucket, and the entry whose tag looks the same. So
- * keys are
- * collected: the bucket is asked for when a key joins the batch, and has come when the batch is full; then the
- * entries are
- * asked for, and only then every key is looked up and put in.
+ * keys are collected: the bucket is asked for when a key joins the batch, and has come when the batch is full; then
+ * the entries are asked for, and only then every key is looked up and put in.
  *
  * Invariants: every entry of the batch belongs to `db` and is owned by the batch; all are settled (inserted) before
- * `db`
- * changes and at the end; a failed load frees what is left in the batch.
+ * `db` changes and at the end; a failed load frees what is left in the batch.
  */
 #include "rdb/load.h"
 

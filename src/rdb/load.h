@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A file into a keyspace. Tables are presized from RESIZEDB (bounded by what the file can hold) or from the density
- * seen so far; records
- * are decoded in batches whose table lookups overlap. A failure leaves what was loaded so far in the keyspace: the
- * caller decides (at start-up the
- * server exits).
+ * seen so far; records are decoded in batches whose table lookups overlap. A failure leaves what was loaded so far in
+ * the keyspace: the caller decides (at start-up the server exits).
  *
  * Refused, with place and reason: a version above 12, a database the keyspace does not have, a key that occurs twice,
- * value
- * types that are not built, functions and module data, bytes after the end, an expiry or access time that no key
- * follows, and
- * whatever does not decode. AUX fields with unknown names and SLOT_INFO are hints and are passed over.
+ * value types that are not built, functions and module data, bytes after the end, an expiry or access time that no
+ * key follows, and whatever does not decode. AUX fields with unknown names and SLOT_INFO are hints and are passed
+ * over.
  */
 #ifndef RDB_LOAD_H
 #define RDB_LOAD_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A whole keyspace into a file, atomically: temp-<pid>.rdb in the folder of the target, written, fsynced, closed,
- * renamed over the target,
- * and the folder fsynced. Whatever fails, the old file is as it was and the temporary one is gone.
+ * renamed over the target, and the folder fsynced. Whatever fails, the old file is as it was and the temporary one is
+ * gone.
  */
 #ifndef RDB_SAVE_H
 #define RDB_SAVE_H
@@ -16,13 +16,12 @@
 
 struct rdb_save_options {
     /* 0: the oldest that holds what is asked for: 7 (AUX and RESIZEDB: metadata, and hints that make loading fast), 9
-     * with
-     * write_idle or write_freq. 6 to 12 fix it: below 7 there is no AUX and RESIZEDB, below 9 no IDLE and FREQ. */
+     * with write_idle or write_freq. 6 to 12 fix it: below 7 there is no AUX and RESIZEDB, below 9 no IDLE and FREQ.
+     */
     int version;
     bool compress, checksum;
     bool incremental_fsync; /* sync every 4 MiB, so that the last fsync is short */
-    /* Seconds since the last access, out of the entry's clock and keyspace_access_clock; or the LFU counter as it is.
-     * */
+    /* Seconds since the last access, by the entry's clock and keyspace_access_clock; or the LFU counter as it is. */
     bool write_idle, write_freq;
     const char *server_version; /* for the redis-ver AUX field */
     int64_t now_ms;
@@ -42,8 +41,7 @@ bool rdb_save(const char *path, struct keyspace *ks, const struct rdb_save_optio
 /* Removes the temporary file of a child that died: async-signal unsafe, quiet. */
 void rdb_remove_temp_file(const char *path, pid_t pid);
 /* Sweeps temp-<pid>.rdb files whose process is gone, or that bear our own pid, out of the folder of `path`. Not to be
- * called
- * while a save of this process runs. Returns how many. */
+ * called while a save of this process runs. Returns how many. */
 int rdb_sweep_temp_files(const char *path);
 
 #endif

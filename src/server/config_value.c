@@ -321,6 +321,7 @@ static bool set_words(struct config *cfg, const struct config_row *row, const st
 static bool set_split(struct config *cfg, const struct config_row *row, const struct config_input *in)
 {
     struct slice whole = in->words[0];
+    if (whole.len == 0) whole.ptr = ""; /* an empty slice may have no address */
     size_t count = 1;
     for (size_t i = 0; i < whole.len; i++) count += whole.ptr[i] == ' ';
     struct slice *words = mem_alloc(count * sizeof(*words));

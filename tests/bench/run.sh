@@ -35,7 +35,7 @@ clear_say() { if [ -t 2 ]; then printf '\r\033[K' >&2; fi; }
 
 scaled() { echo $(($1 * SCALE / 100)); }
 median() { sort -g | awk '{a[NR] = $1} END {print (NR % 2) ? a[(NR + 1) / 2] : (a[NR / 2] + a[NR / 2 + 1]) / 2}'; }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f", b > 0 ? a / b : 0}'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f", (b > 0 ? a / b : 0)}'; }
 
 program() {
     case $1 in

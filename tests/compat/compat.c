@@ -47,7 +47,8 @@ int main(int argc, char **argv)
 {
     struct options o = {.seed = 20240, .count = 20000};
     if (!options_read(&o, argc, argv)) {
-        fprintf(stderr, "usage: %s [--seed N] [--count N] [--stream NAME | --family NAME | --protocol | --crossload]\n", argv[0]);
+        fprintf(stderr, "usage: %s [--seed N] [--count N] [--stream NAME | --family NAME | --protocol | --crossload]\n",
+                argv[0]);
         return 2;
     }
     bool all = o.stream == NULL && o.family == NULL && !o.protocol && !o.crossload;

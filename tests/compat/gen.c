@@ -14,15 +14,9 @@
 const struct gen_family gen_families[] = {
     {"strings", gen_strings}, {"bitmaps", gen_bitmaps}, {"keys", gen_keys}, {"expiry", gen_expiry}, {NULL, NULL}};
 
-void gen_init(struct gen *g, uint64_t seed)
-{
-    *g = (struct gen){.state = seed};
-}
+void gen_init(struct gen *g, uint64_t seed) { *g = (struct gen){.state = seed}; }
 
-void gen_deinit(struct gen *g)
-{
-    bytes_free(&g->args);
-}
+void gen_deinit(struct gen *g) { bytes_free(&g->args); }
 
 /* SplitMix64 (Steele, Lea, Flood): the whole state is one number, so that a seed is all there is to know. */
 static uint64_t next_random(struct gen *g)
@@ -33,10 +27,7 @@ static uint64_t next_random(struct gen *g)
     return z ^ (z >> 31);
 }
 
-uint32_t gen_below(struct gen *g, uint32_t bound)
-{
-    return (uint32_t)(((next_random(g) >> 32) * bound) >> 32);
-}
+uint32_t gen_below(struct gen *g, uint32_t bound) { return (uint32_t)(((next_random(g) >> 32) * bound) >> 32); }
 
 void gen_arg_bytes(struct gen *g, const void *bytes, size_t len)
 {
@@ -50,10 +41,7 @@ void gen_arg_bytes(struct gen *g, const void *bytes, size_t len)
     g->argc++;
 }
 
-void gen_arg(struct gen *g, const char *text)
-{
-    gen_arg_bytes(g, text, strlen(text));
-}
+void gen_arg(struct gen *g, const char *text) { gen_arg_bytes(g, text, strlen(text)); }
 
 void gen_argf(struct gen *g, const char *fmt, ...)
 {
@@ -115,11 +103,26 @@ void gen_value(struct gen *g)
 
 void gen_int(struct gen *g)
 {
-    static const char *const edges[] = {
-        "9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9223372036854775809", "18446744073709551615",
-        "2147483647",          "-2147483648",          "4294967296",          "0",                    "-0",
-        "+1",                  "01",                   " 1",                  "1 ",                   "",
-        "abc",                 "1.5",                  "1e3",                 "0x10",                 "-1"};
+    static const char *const edges[] = {"9223372036854775807",
+                                        "-9223372036854775808",
+                                        "9223372036854775808",
+                                        "-9223372036854775809",
+                                        "18446744073709551615",
+                                        "2147483647",
+                                        "-2147483648",
+                                        "4294967296",
+                                        "0",
+                                        "-0",
+                                        "+1",
+                                        "01",
+                                        " 1",
+                                        "1 ",
+                                        "",
+                                        "abc",
+                                        "1.5",
+                                        "1e3",
+                                        "0x10",
+                                        "-1"};
     uint32_t which = gen_below(g, 10);
     if (which == 0)
         gen_arg(g, edges[gen_below(g, sizeof(edges) / sizeof(edges[0]))]);

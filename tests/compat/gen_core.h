@@ -11,10 +11,10 @@
 #include "tests/support/wire.h"
 
 struct gen {
-    uint64_t state;     /* of the random numbers */
-    struct bytes args;  /* as bulks */
+    uint64_t state;    /* of the random numbers */
+    struct bytes args; /* as bulks */
     unsigned argc;
-    char words[2][24];  /* the first two arguments, lower-case, cut: what replies are compared by */
+    char words[2][24]; /* the first two arguments, lower-case, cut: what replies are compared by */
 };
 
 struct gen_family {

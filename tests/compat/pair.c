@@ -11,8 +11,10 @@
 
 bool side_start(struct side *s, const char *program)
 {
-    const char *args[] = {"--port",     "0",         "--unixsocket", s->process.socket, "--save", "", "--enable-debug-command", "yes",
-                          "--daemonize", "no",       "--databases",  "16",              "--dir",  s->process.dir, NULL};
+    const char *args[] = {
+        "--port", "0",           "--unixsocket", s->process.socket, "--save", "",      "--enable-debug-command",
+        "yes",    "--daemonize", "no",           "--databases",     "16",     "--dir", s->process.dir,
+        NULL};
     process_spawn(&s->process, program, args);
     int status;
     if (process_wait_ready(&s->process, &status)) return true;
@@ -115,14 +117,12 @@ void pair_fail(struct pair *p, const char *fmt, ...)
     putchar('\n');
 }
 
-bool pair_is_hopeless(const struct pair *p)
-{
-    return p->differences >= DIFFERENCES_SHOWN;
-}
+bool pair_is_hopeless(const struct pair *p) { return p->differences >= DIFFERENCES_SHOWN; }
 
 static bool side_exchange(struct pair *p, struct side *s, const char *request, size_t len, size_t replies)
 {
-    static const char *const names[] = {"ok", "closed the connection", "did not reply in time", "sent what is no reply"};
+    static const char *const names[] = {"ok", "closed the connection", "did not reply in time",
+                                        "sent what is no reply"};
     enum wire_result r = wire_exchange(&s->wire, request, len, replies);
     if (r == WIRE_OK) return true;
     struct bytes shown = {0};
@@ -138,8 +138,8 @@ bool pair_exchange(struct pair *p, const char *request, size_t len, size_t repli
     return side_exchange(p, &p->ours, request, len, replies) && judge_ok;
 }
 
-void pair_compare(struct pair *p, struct compare how, const char *where, const char *command, size_t command_len, const char *judge,
-                  size_t judge_len, const char *ours, size_t ours_len)
+void pair_compare(struct pair *p, struct compare how, const char *where, const char *command, size_t command_len,
+                  const char *judge, size_t judge_len, const char *ours, size_t ours_len)
 {
     if (compare_replies(how, judge, judge_len, ours, ours_len)) return;
     struct bytes shown = {0};

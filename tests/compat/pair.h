@@ -42,8 +42,8 @@ void pair_connect(struct pair *p, int resp);
 /* Sends the request to both and waits for so many replies of each. False: recorded as a failure. */
 bool pair_exchange(struct pair *p, const char *request, size_t len, size_t replies);
 /* Compares two replies; records and shows a difference. */
-void pair_compare(struct pair *p, struct compare how, const char *where, const char *command, size_t command_len, const char *judge,
-                  size_t judge_len, const char *ours, size_t ours_len);
+void pair_compare(struct pair *p, struct compare how, const char *where, const char *command, size_t command_len,
+                  const char *judge, size_t judge_len, const char *ours, size_t ours_len);
 /* One inline command to both, compared. */
 void pair_same(struct pair *p, const char *line, struct compare how);
 /* DEBUG DIGEST, and the keys and DUMP payloads of every database. */

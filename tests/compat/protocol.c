@@ -11,9 +11,15 @@ struct input {
     size_t len;
     const char *expected; /* where keepsake answers otherwise on purpose, NULL: as redis-server does */
 };
-#define INPUT(name_, bytes_) {name_, bytes_, sizeof(bytes_) - 1, NULL}
+#define INPUT(name_, bytes_)                    \
+    {                                           \
+        name_, bytes_, sizeof(bytes_) - 1, NULL \
+    }
 /* redis-server looks for the line end with strchr: it takes a NUL for the end of what came, and waits for more. */
-#define INPUT_OURS(name_, bytes_, expected_) {name_, bytes_, sizeof(bytes_) - 1, expected_}
+#define INPUT_OURS(name_, bytes_, expected_)         \
+    {                                                \
+        name_, bytes_, sizeof(bytes_) - 1, expected_ \
+    }
 
 static const struct input inputs[] = {
     INPUT("ping", "*1\r\n$4\r\nPING\r\n"),
@@ -31,7 +37,8 @@ static const struct input inputs[] = {
     INPUT("inline, unknown command", "hello world\r\n"),
     INPUT("inline, then multibulk", "PING\r\n*1\r\n$4\r\nPING\r\n"),
     INPUT("inline, a tab", "ECHO\thi\r\n"),
-    INPUT_OURS("inline, NUL bytes", "PI\0NG\r\nPING\r\n", "-ERR unknown command 'PI', with args beginning with: \r\n+PONG\r\n"),
+    INPUT_OURS("inline, NUL bytes", "PI\0NG\r\nPING\r\n",
+               "-ERR unknown command 'PI', with args beginning with: \r\n+PONG\r\n"),
     INPUT("HTTP", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     INPUT("POST", "POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     INPUT("multibulk 0", "*0\r\nPING\r\n"),
@@ -67,15 +74,18 @@ static const struct input inputs[] = {
     INPUT("half a line", "*2"),
     INPUT("unknown command", "*3\r\n$3\r\nfoo\r\n$3\r\nbar\r\n$3\r\nbaz\r\n"),
     INPUT("unknown command, line ends in it", "*2\r\n$5\r\nf\r\noo\r\n$4\r\nb\r\nr\r\n"),
-    INPUT("unknown command, long arguments",
-          "foo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\r\n"),
+    INPUT("unknown command, long arguments", "foo "
+                                             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                                             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                                             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+                                             "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\r\n"),
     INPUT("wrong number of arguments", "*1\r\n$3\r\nGET\r\n*3\r\n$3\r\nGET\r\n$1\r\na\r\n$1\r\nb\r\n"),
     INPUT("case of the name", "*2\r\n$4\r\nEcHo\r\n$1\r\na\r\n"),
     INPUT("QUIT", "*1\r\n$4\r\nQUIT\r\n*1\r\n$4\r\nPING\r\n"),
     INPUT("HELLO 3, then a null", "*2\r\n$5\r\nHELLO\r\n$1\r\n4\r\n*2\r\n$3\r\nGET\r\n$4\r\nnone\r\n"),
     INPUT("HELLO, not a number", "HELLO abc\r\nHELLO 1\r\nHELLO 2 FOO\r\nHELLO 2 AUTH a\r\nHELLO 2 SETNAME\r\n"),
-    INPUT("CLIENT REPLY", "CLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\nPING\r\nCLIENT REPLY SKIP\r\nPING\r\nPING\r\n"),
+    INPUT("CLIENT REPLY",
+          "CLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\nPING\r\nCLIENT REPLY SKIP\r\nPING\r\nPING\r\n"),
 };
 
 /* Lines and lengths too long to write down. */
@@ -86,14 +96,14 @@ static void add_long(struct bytes *b, unsigned which)
         size_t count;
         char fill;
     } longs[] = {
-        {"", "\r\nPING\r\n", 200000, 'a'},              /* an inline command that is too big */
-        {"", "", 200000, 'a'},                          /* and one without an end */
-        {"*", "\r\n", 200000, '1'},                     /* a count that is too big */
-        {"*1\r\n$", "\r\n", 200000, '1'},               /* a length that is too big */
+        {"", "\r\nPING\r\n", 200000, 'a'},                        /* an inline command that is too big */
+        {"", "", 200000, 'a'},                                    /* and one without an end */
+        {"*", "\r\n", 200000, '1'},                               /* a count that is too big */
+        {"*1\r\n$", "\r\n", 200000, '1'},                         /* a length that is too big */
         {"*2\r\n$4\r\nECHO\r\n$100000\r\n", "\r\n", 100000, 'x'}, /* a big bulk, fine */
-        {"ECHO ", "\r\n", 60000, 'y'},                 /* a long inline command, fine */
+        {"ECHO ", "\r\n", 60000, 'y'},                            /* a long inline command, fine */
         {"*2\r\n$4\r\nECHO\r\n$32768\r\n", "\r\nPING\r\n", 32768, 'z'},
-        {"*1\r\n$40000\r\n", "\r\n", 40000, 'q'},      /* the name of a command */
+        {"*1\r\n$40000\r\n", "\r\n", 40000, 'q'}, /* the name of a command */
     };
     if (which >= sizeof(longs) / sizeof(longs[0])) return;
     bytes_append(b, longs[which].before, strlen(longs[which].before));

@@ -44,7 +44,8 @@ static void compare_pipeline(struct pair *p, const struct pipeline *l, unsigned 
     }
 }
 
-static void run_family(struct pair *p, const struct gen_family *family, unsigned long seed, unsigned long count, int resp)
+static void run_family(struct pair *p, const struct gen_family *family, unsigned long seed, unsigned long count,
+                       int resp)
 {
     char name[64];
     snprintf(name, sizeof(name), "random %s, RESP%d, seed %lu", family->name, resp, seed);

@@ -27,10 +27,7 @@ static void line_free(struct line *l)
     l->argc = 0;
 }
 
-static int hex_digit(char c)
-{
-    return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
-}
+static int hex_digit(char c) { return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10; }
 
 /* What stands behind a backslash; returns where it ends. */
 static const char *take_escape(const char *s, struct bytes *out)
@@ -105,7 +102,7 @@ static void line_encode(const struct line *l, struct bytes *request)
 struct stream {
     struct pair *pair;
     int resp;
-    unsigned number;   /* of the line */
+    unsigned number; /* of the line */
     char where[128];
     struct line line;
     struct bytes request;
@@ -169,7 +166,8 @@ static void command(struct stream *s, const char *text)
     if (!pair_exchange(s->pair, s->request.ptr, s->request.len, s->has_no_reply ? 0 : 1)) {
         pair_connect(s->pair, s->resp);
     } else if (!s->has_no_reply) {
-        bool both = wire_next(&s->pair->judge.wire, &judge, &judge_len) && wire_next(&s->pair->ours.wire, &ours, &ours_len);
+        bool both =
+            wire_next(&s->pair->judge.wire, &judge, &judge_len) && wire_next(&s->pair->ours.wire, &ours, &ours_len);
         if (both && s->expected.len > 0) judge = s->expected.ptr, judge_len = s->expected.len;
         if (both) pair_compare(s->pair, rule_of(s), s->where, text, strlen(text), judge, judge_len, ours, ours_len);
     }

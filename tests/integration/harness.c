@@ -56,7 +56,8 @@ int free_port(void)
 
 redisContext *server_connect(struct server *s)
 {
-    redisContext *c = redisConnectUnixWithTimeout(s->process.socket, (struct timeval){.tv_sec = PROCESS_WAIT_MS / 1000});
+    redisContext *c =
+        redisConnectUnixWithTimeout(s->process.socket, (struct timeval){.tv_sec = PROCESS_WAIT_MS / 1000});
     assert_non_null(c);
     assert_int_equal(c->err, 0);
     redisSetTimeout(c, (struct timeval){.tv_sec = PROCESS_WAIT_MS / 1000});
@@ -98,8 +99,18 @@ static void fail_with_output(struct server *s, const char *what)
 
 void server_start(struct server *s, const char *const *args)
 {
-    const char *all[PROCESS_ARGS_MAX + 1] = {"--port",      "0",        "--unixsocket",           s->process.socket, "--save", "",
-                                             "--loglevel", "verbose", "--enable-debug-command", "yes", "--enable-protected-configs", "yes"};
+    const char *all[PROCESS_ARGS_MAX + 1] = {"--port",
+                                             "0",
+                                             "--unixsocket",
+                                             s->process.socket,
+                                             "--save",
+                                             "",
+                                             "--loglevel",
+                                             "verbose",
+                                             "--enable-debug-command",
+                                             "yes",
+                                             "--enable-protected-configs",
+                                             "yes"};
     unsigned n = 12;
     int status;
     for (; *args != NULL && n < PROCESS_ARGS_MAX; args++) all[n++] = *args;
@@ -151,7 +162,8 @@ redisReply *ask(redisContext *c, const char *fmt, ...)
 static void check_text(redisReply *r, int type, const char *want, const char *fmt)
 {
     if (r->type != type || strcmp(r->str, want) != 0)
-        fail_msg("%s: wanted \"%s\", got type %d \"%s\" (%lld)", fmt, want, r->type, r->str != NULL ? r->str : "", r->integer);
+        fail_msg("%s: wanted \"%s\", got type %d \"%s\" (%lld)", fmt, want, r->type, r->str != NULL ? r->str : "",
+                 r->integer);
     freeReplyObject(r);
 }
 
@@ -178,7 +190,8 @@ void expect_error(redisContext *c, const char *want_start, const char *fmt, ...)
     redisReply *r = vask(c, fmt, ap);
     va_end(ap);
     if (r->type != REDIS_REPLY_ERROR || strncmp(r->str, want_start, strlen(want_start)) != 0)
-        fail_msg("%s: wanted the error \"%s\", got type %d \"%s\"", fmt, want_start, r->type, r->str != NULL ? r->str : "");
+        fail_msg("%s: wanted the error \"%s\", got type %d \"%s\"", fmt, want_start, r->type,
+                 r->str != NULL ? r->str : "");
     freeReplyObject(r);
 }
 
@@ -188,13 +201,15 @@ void expect_nil(redisContext *c, const char *fmt, ...)
     va_start(ap, fmt);
     redisReply *r = vask(c, fmt, ap);
     va_end(ap);
-    if (r->type != REDIS_REPLY_NIL) fail_msg("%s: wanted nil, got type %d \"%s\"", fmt, r->type, r->str != NULL ? r->str : "");
+    if (r->type != REDIS_REPLY_NIL)
+        fail_msg("%s: wanted nil, got type %d \"%s\"", fmt, r->type, r->str != NULL ? r->str : "");
     freeReplyObject(r);
 }
 
 static long long take_int(redisReply *r, const char *fmt)
 {
-    if (r->type != REDIS_REPLY_INTEGER) fail_msg("%s: wanted an integer, got type %d \"%s\"", fmt, r->type, r->str != NULL ? r->str : "");
+    if (r->type != REDIS_REPLY_INTEGER)
+        fail_msg("%s: wanted an integer, got type %d \"%s\"", fmt, r->type, r->str != NULL ? r->str : "");
     long long value = r->integer;
     freeReplyObject(r);
     return value;
@@ -224,7 +239,8 @@ void expect_closed(redisContext *c, const char *fmt, ...)
     va_start(ap, fmt);
     redisReply *r = redisvCommand(c, fmt, ap);
     va_end(ap);
-    if (r != NULL) fail_msg("%s: wanted the connection closed, got type %d \"%s\"", fmt, r->type, r->str != NULL ? r->str : "");
+    if (r != NULL)
+        fail_msg("%s: wanted the connection closed, got type %d \"%s\"", fmt, r->type, r->str != NULL ? r->str : "");
 }
 
 static bool find_field(redisContext *c, const char *field, char *out, size_t size)
@@ -272,10 +288,7 @@ void wait_info(redisContext *c, const char *field, const char *want)
     }
 }
 
-void wait_until_loaded(redisContext *c)
-{
-    wait_info(c, "loading", "0");
-}
+void wait_until_loaded(redisContext *c) { wait_info(c, "loading", "0"); }
 
 void expect_contains(const char *text, const char *part)
 {

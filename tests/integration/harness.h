@@ -40,8 +40,9 @@ void server_start(struct server *s, const char *const *args);
 bool server_start_bare(struct server *s, const char *const *args, int *status);
 /* Expects the start to be refused: exit status 1; returns the output (the caller frees it). */
 char *server_start_refused(struct server *s, const char *const *args);
-void server_kill(struct server *s);           /* SIGKILL, as a crash */
-int server_terminate(struct server *s, int signo); /* the exit status, or -1 when it died of the signal or did not end */
+void server_kill(struct server *s); /* SIGKILL, as a crash */
+int server_terminate(struct server *s,
+                     int signo); /* the exit status, or -1 when it died of the signal or did not end */
 int free_port(void);
 
 redisContext *server_connect(struct server *s); /* another client */

@@ -45,7 +45,8 @@ static void cli_sets_and_gets(void **state)
     expect_output(s, "redis-cli -s %s -n 3 DBSIZE", "1\n");
     expect_output(s, "redis-cli -s %s --json GET greeting", "\"hello world\"\n");
     expect_output(s, "redis-cli -s %s -x SET piped < /dev/null", "OK\n");
-    expect_output(s, "redis-cli -s %s --no-raw FOO bar", "(error) ERR unknown command 'FOO', with args beginning with: 'bar' \n");
+    expect_output(s, "redis-cli -s %s --no-raw FOO bar",
+                  "(error) ERR unknown command 'FOO', with args beginning with: 'bar' \n");
 }
 
 static void cli_reads_commands_from_its_input(void **state)
@@ -125,9 +126,12 @@ static void benchmark_runs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(cli_sets_and_gets),     SERVER_TEST(cli_reads_commands_from_its_input),
-        SERVER_TEST(cli_scans),             SERVER_TEST(cli_inserts_en_masse),
-        SERVER_TEST(cli_shows_information), SERVER_TEST(benchmark_runs),
+        SERVER_TEST(cli_sets_and_gets),
+        SERVER_TEST(cli_reads_commands_from_its_input),
+        SERVER_TEST(cli_scans),
+        SERVER_TEST(cli_inserts_en_masse),
+        SERVER_TEST(cli_shows_information),
+        SERVER_TEST(benchmark_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

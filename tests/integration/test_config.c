@@ -21,7 +21,8 @@ static void expect_config(redisContext *c, const char *name, const char *want)
     redisReply *r = ask(c, "CONFIG GET %s", name);
     if (r->type != REDIS_REPLY_ARRAY || r->elements != 2) fail_msg("CONFIG GET %s: %zu elements", name, r->elements);
     assert_string_equal(r->element[0]->str, name);
-    if (strcmp(r->element[1]->str, want) != 0) fail_msg("%s: wanted \"%s\", got \"%s\"", name, want, r->element[1]->str);
+    if (strcmp(r->element[1]->str, want) != 0)
+        fail_msg("%s: wanted \"%s\", got \"%s\"", name, want, r->element[1]->str);
     freeReplyObject(r);
 }
 
@@ -102,8 +103,9 @@ static void reads_standard_input(void **state)
     struct server *s = *state;
     char command[512];
     int status;
-    snprintf(command, sizeof(command), "printf 'port 0\\nunixsocket %s\\ndatabases 6\\nsave \"\"\\n' | exec %s - --maxclients 33", s->process.socket,
-             process_server_path());
+    snprintf(command, sizeof(command),
+             "printf 'port 0\\nunixsocket %s\\ndatabases 6\\nsave \"\"\\n' | exec %s - --maxclients 33",
+             s->process.socket, process_server_path());
     process_spawn(&s->process, "sh", ARGS("-c", command));
     assert_true(process_wait_ready(&s->process, &status));
     s->client = server_connect(s);
@@ -161,7 +163,8 @@ static void refuses_what_is_not_there(void **state)
 
 static void refuses_features_that_are_not_built(void **state)
 {
-    static const char *const lines[][2] = {{"--appendonly", "yes"}, {"--cluster-enabled", "yes"}, {"--replicaof", "127.0.0.1 6379"}};
+    static const char *const lines[][2] = {
+        {"--appendonly", "yes"}, {"--cluster-enabled", "yes"}, {"--replicaof", "127.0.0.1 6379"}};
     struct server *s = *state;
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         char *output = server_start_refused(s, ARGS("--port", "0", "--save", "", lines[i][0], lines[i][1]));
@@ -171,7 +174,8 @@ static void refuses_features_that_are_not_built(void **state)
     /* Their defaults are fine. */
     server_start(s, ARGS("--appendonly", "no", "--cluster-enabled", "no"));
     expect_config(s->client, "appendonly", "no");
-    expect_error(s->client, "ERR CONFIG SET failed (possibly related to argument 'appendonly')", "CONFIG SET appendonly yes");
+    expect_error(s->client, "ERR CONFIG SET failed (possibly related to argument 'appendonly')",
+                 "CONFIG SET appendonly yes");
 }
 
 static void starts_with_the_file_of_the_distribution(void **state)
@@ -181,7 +185,8 @@ static void starts_with_the_file_of_the_distribution(void **state)
     if (!file_exists("/etc/redis/redis.conf")) skip();
     server_path(s, "pid", pidfile, sizeof(pidfile));
     start_with_file(s, "/etc/redis/redis.conf",
-                    ARGS("--dir", s->process.dir, "--logfile", "", "--pidfile", pidfile, "--daemonize", "no", "--supervised", "no"));
+                    ARGS("--dir", s->process.dir, "--logfile", "", "--pidfile", pidfile, "--daemonize", "no",
+                         "--supervised", "no"));
     expect_status(s->client, "OK", "SET a 1");
     expect_config(s->client, "databases", "16");
     expect_config(s->client, "save", "3600 1 300 100 60 10000");
@@ -206,12 +211,17 @@ static void sets_all_or_nothing(void **state)
     expect_config(s->client, "timeout", "11");
     expect_config(s->client, "maxclients", "500");
     expect_config(s->client, "hz", "20");
-    expect_error(s->client, "ERR CONFIG SET failed (possibly related to argument 'maxclients')", "CONFIG SET timeout 12 maxclients many");
+    expect_error(s->client, "ERR CONFIG SET failed (possibly related to argument 'maxclients')",
+                 "CONFIG SET timeout 12 maxclients many");
     expect_config(s->client, "timeout", "11");
-    expect_error(s->client, "ERR Unknown option or number of arguments for CONFIG SET - 'nothing'", "CONFIG SET timeout 13 nothing 1");
+    expect_error(s->client, "ERR Unknown option or number of arguments for CONFIG SET - 'nothing'",
+                 "CONFIG SET timeout 13 nothing 1");
     expect_config(s->client, "timeout", "11");
-    expect_error(s->client, "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config", "CONFIG SET databases 3");
-    expect_error(s->client, "ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter", "CONFIG SET timeout 1 timeout 2");
+    expect_error(s->client,
+                 "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config",
+                 "CONFIG SET databases 3");
+    expect_error(s->client, "ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter",
+                 "CONFIG SET timeout 1 timeout 2");
     expect_error(s->client, "ERR wrong number of arguments for 'config|set' command", "CONFIG SET timeout");
     expect_config(s->client, "timeout", "11");
 }
@@ -224,7 +234,8 @@ static void sets_memory_and_rules(void **state)
     expect_config(s->client, "client-query-buffer-limit", "67108864");
     expect_status(s->client, "OK", "CONFIG SET save %s", "100 1 200 2");
     expect_config(s->client, "save", "100 1 200 2");
-    expect_error(s->client, "ERR CONFIG SET failed (possibly related to argument 'save') - Invalid save parameters", "CONFIG SET save %s", "100 x");
+    expect_error(s->client, "ERR CONFIG SET failed (possibly related to argument 'save') - Invalid save parameters",
+                 "CONFIG SET save %s", "100 x");
     expect_config(s->client, "save", "100 1 200 2");
     expect_status(s->client, "OK", "CONFIG SET save %s", "");
     expect_config(s->client, "save", "");
@@ -291,8 +302,8 @@ static void daemonizes(void **state)
     server_path(s, "pid", pidfile, sizeof(pidfile));
     server_path(s, "log", logfile, sizeof(logfile));
     process_spawn(&s->process, process_server_path(),
-                  ARGS("--port", "0", "--unixsocket", s->process.socket, "--save", "", "--daemonize", "yes", "--pidfile", pidfile, "--logfile", logfile,
-                       "--dir", s->process.dir));
+                  ARGS("--port", "0", "--unixsocket", s->process.socket, "--save", "", "--daemonize", "yes",
+                       "--pidfile", pidfile, "--logfile", logfile, "--dir", s->process.dir));
     assert_int_equal(process_wait_exit(&s->process), 0);
     int64_t deadline_ms = wait_clock_ms() + PROCESS_WAIT_MS;
     int fd;

@@ -132,7 +132,8 @@ static void wants_the_password(void **state)
     struct server *s = *state;
     static const char hello[] = "HELLO 3 AUTH default s3cret SETNAME me\r\nCLIENT GETNAME\r\n";
     int status;
-    assert_true(server_start_bare(s, ARGS("--port", "0", "--unixsocket", s->process.socket, "--save", "", "--requirepass", "s3cret"), &status));
+    assert_true(server_start_bare(
+        s, ARGS("--port", "0", "--unixsocket", s->process.socket, "--save", "", "--requirepass", "s3cret"), &status));
     s->client = server_connect(s);
     expect_error(s->client, "NOAUTH Authentication required.", "GET a");
     expect_error(s->client, "NOAUTH Authentication required.", "PING");
@@ -156,7 +157,9 @@ static void password_at_run_time(void **state)
 {
     struct server *s = *state;
     server_start(s, NO_ARGS);
-    expect_error(s->client, "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+    expect_error(s->client,
+                 "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+                 "configuration is correct?",
                  "AUTH x");
     expect_status(s->client, "OK", "CONFIG SET requirepass pw");
     redisContext *c = server_connect(s);
@@ -179,7 +182,8 @@ static void bounds_what_strangers_send(void **state)
     };
     struct server *s = *state;
     int status;
-    assert_true(server_start_bare(s, ARGS("--port", "0", "--unixsocket", s->process.socket, "--save", "", "--requirepass", "pw"), &status));
+    assert_true(server_start_bare(
+        s, ARGS("--port", "0", "--unixsocket", s->process.socket, "--save", "", "--requirepass", "pw"), &status));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct wire w = server_wire(s);
         assert_int_equal(wire_until_closed(&w, cases[i].request, strlen(cases[i].request)), WIRE_OK);
@@ -239,9 +243,9 @@ static void closes_over_the_output_buffer_limit(void **state)
     /* Nothing is read, so that the replies pile up at the server. */
     assert_int_equal(send(w.fd, request.ptr, request.len, MSG_NOSIGNAL), (ssize_t)request.len);
     bytes_free(&request);
+    wait_info(s->client, "client_output_buffer_limit_disconnections", "1");
     wait_info(s->client, "connected_clients", "1");
     wire_close(&w);
-    assert_int_equal(info_int(s->client, "client_output_buffer_limit_disconnections"), 1);
     expect_int(s->client, 200000, "STRLEN big");
 }
 
@@ -266,8 +270,9 @@ static void let_the_loop_turn(struct server *s)
 
 static void takes_requests_cut_anywhere(void **state)
 {
-    static const char request[] = "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$7\r\nv\r\nl\r\nu\r\nPING\r\n*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
-                                  "ECHO \"a b\"\r\n*2\r\n$4\r\nECHO\r\n$0\r\n\r\n";
+    static const char request[] =
+        "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$7\r\nv\r\nl\r\nu\r\nPING\r\n*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
+        "ECHO \"a b\"\r\n*2\r\n$4\r\nECHO\r\n$0\r\n\r\n";
     static const char replies[] = "+OK\r\n+PONG\r\n$7\r\nv\r\nl\r\nu\r\n$3\r\na b\r\n$0\r\n\r\n";
     struct server *s = *state;
     server_start(s, NO_ARGS);
@@ -323,7 +328,7 @@ static void round_trip(struct server *s, size_t len)
 
 static void carries_values_of_every_size(void **state)
 {
-    static const size_t sizes[] = {0,     1,     11,    12,     43,     44,      45,      191,     192,     193,    4095,
+    static const size_t sizes[] = {0,     1,     11,    12,    43,    44,    45,    191,    192,     193,     4095,
                                    16383, 16384, 32767, 32768, 32769, 65535, 65536, 100000, 1 << 20, 5000000, 40 << 20};
     struct server *s = *state;
     server_start(s, NO_ARGS);
@@ -393,7 +398,8 @@ static void survives_clients_that_go_away(void **state)
     for (int i = 0; i < 50; i++) {
         struct wire w = server_wire(s);
         /* A command that is not whole, replies that nobody reads, a big bulk in its middle. */
-        static const char *const parts[] = {"*3\r\n$3\r\nSET\r\n$1\r\na\r\n", "PING\r\nPING\r\nPING\r\n", "*2\r\n$4\r\nECHO\r\n$100000\r\nabc"};
+        static const char *const parts[] = {"*3\r\n$3\r\nSET\r\n$1\r\na\r\n", "PING\r\nPING\r\nPING\r\n",
+                                            "*2\r\n$4\r\nECHO\r\n$100000\r\nabc"};
         const char *part = parts[i % 3];
         assert_int_equal(send(w.fd, part, strlen(part), MSG_NOSIGNAL), (ssize_t)strlen(part));
         wire_close(&w);

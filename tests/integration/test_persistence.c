@@ -62,7 +62,9 @@ static pid_t start_stopped_bgsave(struct server *s)
         expect_status(s->client, "Background saving started", "BGSAVE");
         pid_t child = child_of(s);
         while (child != 0 && temp_files(s) == 0 && child_of(s) == child) continue;
-        if (child != 0 && kill(child, SIGSTOP) == 0 && info_int(s->client, "rdb_bgsave_in_progress") == 1 && child_of(s) == child) return child;
+        if (child != 0 && kill(child, SIGSTOP) == 0 && info_int(s->client, "rdb_bgsave_in_progress") == 1 &&
+            child_of(s) == child)
+            return child;
         wait_info(s->client, "rdb_bgsave_in_progress", "0");
     }
     fail_msg("every child was done before it could be stopped");
@@ -251,8 +253,10 @@ static void failed_save_is_reported(void **state)
 static void failed_bgsave_stops_writes(void **state)
 {
     static const char misconf[] =
-        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data "
-        "set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails "
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
+        "that may modify the data "
+        "set are disabled, because this instance is configured to report errors during writes if RDB snapshotting "
+        "fails "
         "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
     struct server *s = *state;
     server_start(s, ARGS("--save", "3600 1000"));
@@ -427,7 +431,9 @@ static void flushall_cancels_a_running_snapshot(void **state)
 static char *good_snapshot(struct server *s, size_t *len)
 {
     server_start(s, NO_ARGS);
-    for (int i = 0; i < 20; i++) expect_status(s->client, "OK", "SET key:%d value:%d%s", i, i, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    for (int i = 0; i < 20; i++)
+        expect_status(s->client, "OK", "SET key:%d value:%d%s", i, i,
+                      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     expect_status(s->client, "OK", "SET a b EX 10000");
     expect_status(s->client, "OK", "SAVE");
     server_kill(s);

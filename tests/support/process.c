@@ -219,10 +219,7 @@ void file_write(const char *path, const void *bytes, size_t len)
     if (f == NULL || fwrite(bytes, 1, len, f) != len || fclose(f) != 0) die(path);
 }
 
-bool file_exists(const char *path)
-{
-    return access(path, F_OK) == 0;
-}
+bool file_exists(const char *path) { return access(path, F_OK) == 0; }
 
 char *process_output(const struct process *p)
 {

@@ -104,10 +104,7 @@ static long reply_length_at(const char *data, size_t len, size_t at, int depth)
     return (long)end;
 }
 
-long wire_reply_length(const char *data, size_t len)
-{
-    return reply_length_at(data, len, 0, 0);
-}
+long wire_reply_length(const char *data, size_t len) { return reply_length_at(data, len, 0, 0); }
 
 void wire_init(struct wire *w, int fd)
 {
