@@ -19,13 +19,25 @@ enum value_type { VALUE_STRING, VALUE_LIST, VALUE_SET, VALUE_ZSET, VALUE_HASH, V
 
 /* How a value is held. INT: 8 bytes in place. EMBSTR: in place, never changed since it was set. RAW: in place or,
  * when large, a blob behind a pointer. */
-enum value_encoding { ENCODING_INT, ENCODING_EMBSTR, ENCODING_RAW };
+enum value_encoding {
+    ENCODING_INT,
+    ENCODING_EMBSTR,
+    ENCODING_RAW,
+    /* collections: see value.h */
+    ENCODING_LISTPACK,
+    ENCODING_INTSET,
+    ENCODING_QUICKLIST,
+    ENCODING_HASHTABLE,
+    ENCODING_SKIPLIST,
+};
 
 #define ENTRY_NO_EXPIRY (-1)
 /* Values up to this many bytes live inside the entry. */
 #define ENTRY_INLINE_VALUE_MAX 192
 /* OBJECT ENCODING says embstr up to here, raw above, as Redis does. */
 #define ENTRY_EMBSTR_MAX 44
+/* Packed collections (listpack, intset) up to this many bytes live inside the entry. */
+#define ENTRY_INLINE_PACKED_MAX 1024
 
 static inline struct slice entry_key(const struct entry *e);
 static inline enum value_type entry_type(const struct entry *e);
