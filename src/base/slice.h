@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -24,6 +25,21 @@ static inline struct slice slice_of(const char *cstr) { return (struct slice){cs
 static inline bool slice_eq(struct slice a, struct slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* For keys of tables, mostly 8 to 32 bytes: compared by words that overlap, without a call. */
+static inline bool bytes_are_same(const char *a, const char *b, size_t len)
+{
+    if (len < 8 || len > 32) return len == 0 || memcmp(a, b, len) == 0;
+    uint64_t x, y, differs = 0;
+    for (size_t i = 0; i + 8 < len; i += 8) {
+        memcpy(&x, a + i, 8);
+        memcpy(&y, b + i, 8);
+        differs |= x ^ y;
+    }
+    memcpy(&x, a + len - 8, 8);
+    memcpy(&y, b + len - 8, 8);
+    return (differs | (x ^ y)) == 0;
 }
 
 /* ASCII case-insensitive comparison with a C string, as option words are compared. */

@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "commands/commands.h"
 #include "commands/session.h"
+#include "server/blocking.h"
 #include "server/server.h"
 
 /* --- attributes --- */
@@ -261,6 +262,22 @@ static void client_kill(struct call *c)
     reply_int(c->reply, kill_matching(c, &f));
 }
 
+static void client_unblock(struct call *c)
+{
+    bool with_error = false;
+    int64_t id;
+    if (c->argc == 4) {
+        with_error = call_arg_is(c, 3, "error");
+        if (!with_error && !call_arg_is(c, 3, "timeout")) {
+            reply_error(c->reply, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+            return;
+        }
+    }
+    if (!call_int_arg(c, 2, &id, NULL)) return;
+    struct client *found = id > 0 ? client_find(c->server, (uint64_t)id) : NULL;
+    reply_int(c->reply, found != NULL && blocking_unblock(found, with_error));
+}
+
 static void client_help(struct call *c)
 {
     static const char *const LINES[] = {
@@ -290,6 +307,8 @@ static void client_help(struct call *c)
         "    Tells which client library is speaking.",
         "SETNAME <name>",
         "    Names this connection.",
+        "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+        "    Ends the waiting of a blocked connection.",
         "HELP",
         "    This help.",
         NULL,
@@ -329,6 +348,9 @@ static const struct command SUBCOMMANDS[] = {
     ROW("setinfo", client_setinfo, 4, QUIET, "7.2.0", "O(1)", "LIB-NAME libname | LIB-VER libver",
         "Tells which client library is speaking.", ),
     ROW("setname", client_setname, 3, QUIET, "2.6.9", "O(1)", "connection-name", "Names the connection.", ),
+    ROW("unblock", client_unblock, -3, QUIET | CMD_ADMIN, "5.0.0",
+        "O(log N) where N is the number of client connections", "client-id [TIMEOUT | ERROR]",
+        "Ends the waiting of a blocked connection.", ),
     {.name = NULL},
 };
 

@@ -88,11 +88,22 @@ static void reply_pair(struct reply *r, const char *name, int64_t value)
     reply_int(r, value);
 }
 
+static void reply_unknown_spec(struct reply *r)
+{
+    reply_bulk_cstr(r, "unknown");
+    reply_bulk_cstr(r, "spec");
+    reply_map(r, 0);
+}
+
 static void reply_begin_search(struct reply *r, const struct key_spec *k)
 {
     reply_bulk_cstr(r, "begin_search");
     reply_map(r, 2);
     reply_bulk_cstr(r, "type");
+    if (k->is_unknown) {
+        reply_unknown_spec(r);
+        return;
+    }
     reply_bulk_cstr(r, k->keyword == NULL ? "index" : "keyword");
     reply_bulk_cstr(r, "spec");
     reply_map(r, k->keyword == NULL ? 1 : 2);
@@ -110,6 +121,10 @@ static void reply_find_keys(struct reply *r, const struct key_spec *k)
     reply_bulk_cstr(r, "find_keys");
     reply_map(r, 2);
     reply_bulk_cstr(r, "type");
+    if (k->is_unknown) {
+        reply_unknown_spec(r);
+        return;
+    }
     reply_bulk_cstr(r, k->is_keynum ? "keynum" : "range");
     reply_bulk_cstr(r, "spec");
     reply_map(r, 3);
@@ -155,7 +170,7 @@ static struct legacy_range legacy_range(const struct command *c)
     unsigned count = key_spec_count(c);
     for (unsigned i = 0; i < count; i++) {
         const struct key_spec *k = &c->keys[i];
-        bool is_range = k->keyword == NULL && !k->is_keynum && (k->step == 1 || count == 1);
+        bool is_range = !k->is_unknown && k->keyword == NULL && !k->is_keynum && (k->step == 1 || count == 1);
         if (!is_range || (r.first != 0 && (r.last < 0 || k->index != r.last + 1))) {
             r.is_partial = true;
             continue;
@@ -331,10 +346,10 @@ static size_t reply_syntax(struct reply *r, const struct command *c)
 
 static size_t reply_doc_flags(struct reply *r, const struct command *c)
 {
-    if (c->deprecated_since == NULL) return 0;
+    if (c->deprecated_since == NULL && !c->is_syscmd) return 0;
     reply_bulk_cstr(r, "doc_flags");
     reply_set(r, 1);
-    reply_simple(r, "deprecated");
+    reply_simple(r, c->is_syscmd ? "syscmd" : "deprecated");
     return 1;
 }
 

@@ -12,6 +12,7 @@
 #include "server/client.h"
 #include "server/server.h"
 #include "server/snapshot.h"
+#include "store/value.h"
 
 #define SLEEP_MAX_S 1e9
 /* Of a DUMP payload, what is not the value: the type before it, version and checksum behind. */
@@ -42,7 +43,7 @@ static void debug_digest_value(struct call *c)
     for (unsigned i = 2; i < c->argc; i++) {
         char hex[2 * DIGEST_BYTES + 1];
         struct key key = call_key(c, i);
-        struct digest d = digest_value(db_find(c->db, &key, c->now_ms, DB_FIND_NO_TOUCH | DB_FIND_NO_STATS));
+        struct digest d = digest_value(db_find(c->db, &key, c->now_ms, DB_FIND_NO_TOUCH | DB_FIND_NO_STATS), c->now_ms);
         digest_hex(&d, hex);
         reply_simple(c->reply, hex);
     }
@@ -133,7 +134,7 @@ static bool merge_keys(struct db *to, const struct db *from, bool check_only, in
         struct slice name = entry_key(e);
         struct key key = key_of(name);
         if (!check_only) {
-            db_put(to, entry_copy(e, name, entry_expire_at_ms(e)), key.hash);
+            db_put(to, value_copy(e, name, entry_expire_at_ms(e)), key.hash);
         } else if (db_find(to, &key, now_ms, DB_FIND_NO_STATS | DB_FIND_NO_TOUCH) != NULL) {
             snprintf(reason, size, "database %u, key \"%.*s\": it exists already, and MERGE is not given", db_index(to),
                      (int)(name.len < 128 ? name.len : 128), name.ptr);

@@ -5,7 +5,10 @@
  * compare with ours:
  *
  *   mix(d, bytes)  d = SHA1(d xor SHA1(bytes))
- *   value          mix(type, 4 bytes big-endian), mix(bytes of the string),
+ *   element        from zero: of a sorted set mix(member), mix(score as %.17g); of a hash mix(field), mix(value),
+ *                  then d ^= SHA1("!!hexpire!!") when the field expires
+ *   value          mix(type, 4 bytes big-endian); then of a string mix(its bytes); of a list mix(each element);
+ *                  of a set d ^= SHA1(member) for each; of a sorted set or a hash d ^= SHA1(element) for each;
  *                  then d ^= SHA1("!!expire!!") when the key expires
  *   key            mix(name), then as a value
  *   keyspace       for each database with keys: mix(index, 4 bytes big-endian),
@@ -24,10 +27,10 @@ struct digest {
     uint8_t bytes[DIGEST_BYTES];
 };
 
-/* Keys past their expiry are left out. */
+/* Keys and fields past their expiry are left out. */
 struct digest digest_keyspace(struct keyspace *ks, int64_t now_ms);
 /* Of the value alone, with the mark of the expiry. NULL: all zero. */
-struct digest digest_value(const struct entry *e);
+struct digest digest_value(const struct entry *e, int64_t now_ms);
 void digest_hex(const struct digest *d, char out[2 * DIGEST_BYTES + 1]);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "commands/commands.h"
 #include "server/server.h"
+#include "store/value.h"
 
 #define NO_SUCH_KEY "ERR no such key"
 #define SAME_OBJECT "ERR source and destination objects are the same"
@@ -290,7 +291,7 @@ static void copy_command(struct call *c)
         reply_int(c->reply, 0);
         return;
     }
-    db_put(target, entry_copy(e, to.name, entry_expire_at_ms(e)), to.hash);
+    db_put(target, value_copy(e, to.name, entry_expire_at_ms(e)), to.hash);
     call_changed(c, target, to.name, NOTIFY_GENERIC, "copy_to");
     reply_int(c->reply, 1);
 }

@@ -4,6 +4,7 @@
 #include "commands/commands.h"
 #include "rdb/dump.h"
 #include "server/server.h"
+#include "store/value.h"
 
 #define LFU_NOT_SELECTED                                                                                          \
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching " \
@@ -73,16 +74,18 @@ static void object_help(struct call *c)
 
 /* --- MEMORY --- */
 
-static bool parse_samples(struct call *c)
+/* Elements of a large collection that MEMORY USAGE looks at when it is not told. */
+#define DEFAULT_SAMPLES 5
+
+static bool parse_samples(struct call *c, int64_t *samples)
 {
     for (unsigned i = 3; i < c->argc; i += 2) {
-        int64_t samples;
         if (!call_arg_is(c, i, "samples") || i + 1 == c->argc) {
             call_syntax_error(c);
             return false;
         }
-        if (!call_int_arg(c, i + 1, &samples, NULL)) return false;
-        if (samples < 0) {
+        if (!call_int_arg(c, i + 1, samples, NULL)) return false;
+        if (*samples < 0) {
             call_syntax_error(c);
             return false;
         }
@@ -99,10 +102,11 @@ static size_t table_share(const struct hashtable *t)
 
 static void memory_usage(struct call *c)
 {
-    if (!parse_samples(c)) return;
+    int64_t samples = DEFAULT_SAMPLES;
+    if (!parse_samples(c, &samples)) return;
     const struct entry *e = inspect(c, 2);
     if (e == NULL) return;
-    size_t bytes = entry_memory(e) + table_share(db_keys(c->db));
+    size_t bytes = entry_own_bytes(e) + value_object_bytes(e, (size_t)samples) + table_share(db_keys(c->db));
     if (entry_expire_at_ms(e) != ENTRY_NO_EXPIRY) bytes += table_share(db_expires(c->db));
     reply_int(c->reply, (int64_t)bytes);
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "commands/commands.h"
+#include "server/blocking.h"
 #include "server/client.h"
 #include "server/snapshot.h"
 
@@ -110,9 +111,11 @@ static void shutdown_server(struct call *c)
 
 /* --- emptying and exchanging databases --- */
 
+/* Nobody has to wait for memory unless he says SYNC, whatever lazyfree-lazy-user-flush is: the keys are gone at once
+ * either way. */
 static bool parse_flush(struct call *c, bool *lazily)
 {
-    *lazily = server_config(c->server)->lazyfree_lazy_user_flush;
+    *lazily = true;
     if (c->argc == 1) return true;
     *lazily = call_arg_is(c, 1, "async");
     if (c->argc == 2 && (*lazily || call_arg_is(c, 1, "sync"))) return true;
@@ -165,6 +168,8 @@ static void swapdb(struct call *c)
     unsigned a, b;
     if (!db_index_arg(c, 1, &a, NULL) || !db_index_arg(c, 2, &b, NULL)) return;
     keyspace_swap(server_keyspace(c->server), a, b);
+    blocking_database_changed(c->server, keyspace_db(server_keyspace(c->server), a));
+    blocking_database_changed(c->server, keyspace_db(server_keyspace(c->server), b));
     call_add_dirty(c, 1);
     reply_ok(c->reply);
 }

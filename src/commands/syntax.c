@@ -83,14 +83,15 @@ static bool ends_with(struct slice s, const char *tail)
 
 static enum syntax_type type_of_name(struct slice s)
 {
-    static const char *const keys[] = {"key",         "key1",    "key2",   "newkey", "source",
-                                       "destination", "destkey", "srckey", NULL};
+    static const char *const keys[] = {"key",     "key1",   "key2", "newkey", "source", "destination",
+                                       "destkey", "srckey", "dst",  "src",    NULL};
     static const char *const integers[] = {
         "seconds",        "milliseconds", "count",         "offset", "start",     "end",      "db",
         "destination-db", "index",        "index1",        "index2", "cursor",    "ttl",      "bit",
         "increment",      "decrement",    "min-match-len", "port",   "client-id", "protover", "frequency",
-        "numkeys",        "timeout",      "idle-seconds",  NULL};
-    static const char *const doubles[] = {"float-increment", NULL};
+        "numkeys",        "timeout",      "idle-seconds",  "weight", "limit",     NULL};
+    static const char *const doubles[] = {"float-increment", "score", "longitude", "latitude",
+                                          "radius",          "width", "height",    NULL};
     static const char *const patterns[] = {"pattern", NULL};
     if (s.len >= 9 && memcmp(s.ptr, "unix-time", 9) == 0) return SYNTAX_UNIX_TIME;
     if (is_one_of(s, keys)) return SYNTAX_KEY;
@@ -201,6 +202,7 @@ static bool give_token(struct parser *p, struct list *l, short node)
     if (l->last < 0) return false;
     struct syntax_node *waiting = node_at(p, l->last);
     const struct syntax_node *n = node_at(p, node);
+    if (waiting->flags & SYNTAX_OPTIONAL) return false;
     if (waiting->type != SYNTAX_TOKEN || n->type == SYNTAX_TOKEN || n->token.len > 0 || (n->flags & SYNTAX_OPTIONAL))
         return false;
     struct slice token = waiting->token;

@@ -25,7 +25,7 @@ bool intset_has(const uint8_t *is, int64_t value);
 int64_t intset_get(const uint8_t *is, size_t index); /* index < count */
 bool intset_add(struct pack *p, int64_t value);      /* false: there already */
 bool intset_remove(struct pack *p, int64_t value);
-/* Any bytes: length, width, order, duplicates. *reason is a static text. */
+/* Any bytes: length, width, order, duplicates. An empty one is valid. *reason is a static text. */
 bool intset_validate(const uint8_t *bytes, size_t len, const char **reason);
 
 #endif

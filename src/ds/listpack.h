@@ -36,6 +36,7 @@ uint32_t listpack_seek(const uint8_t *lp, int64_t index); /* negative: from the 
 void listpack_get(const uint8_t *lp, uint32_t at, struct item *out);
 /* Reads the element and returns the position of the next: for loops. */
 uint32_t listpack_read(const uint8_t *lp, uint32_t at, struct item *out);
+/* Equal means equal texts, however the element is encoded. */
 bool listpack_equals(const uint8_t *lp, uint32_t at, const struct item *i);
 /* From `at` on, every (skip+1)th element is compared; the position of the first equal one or LISTPACK_END. */
 uint32_t listpack_find(const uint8_t *lp, uint32_t at, const struct item *i, unsigned skip);
@@ -49,9 +50,9 @@ uint32_t listpack_insert(struct pack *p, uint32_t at, const struct item *i);
 uint32_t listpack_replace(struct pack *p, uint32_t at, const struct item *i);
 /* Several at once, in order, before `at`: one move of the bytes behind. */
 void listpack_insert_many(struct pack *p, uint32_t at, const struct item *items, size_t n);
-/* Removes n elements from `at` on; returns the position of what follows, or LISTPACK_END. */
+/* Removes n elements from `at` on, or all that follow when they are fewer; returns the position of what follows, or LISTPACK_END. */
 uint32_t listpack_delete(struct pack *p, uint32_t at, size_t n);
-/* Appends the elements of another listpack. */
+/* Appends the elements of another listpack (not of the same bytes). */
 void listpack_merge(struct pack *p, const uint8_t *other);
 
 /* --- untrusted bytes --- */

@@ -25,6 +25,8 @@
 #include "base/lzf.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "rdb/decode_collections.h"
+#include "rdb/gather.h"
 
 #define DECODER_BUFFER_BYTES ((size_t)1 << 20)
 #define DIRECT_READ_BYTES ((size_t)2 << 20)
@@ -64,6 +66,10 @@ void rdb_decoder_deinit(struct rdb_decoder *d)
 {
     if (d->cap) mem_free(d->buf);
     mem_free(d->scratch);
+    if (d->gather) {
+        rdb_gather_deinit(d->gather);
+        mem_free(d->gather);
+    }
     *d = (struct rdb_decoder){0};
 }
 
@@ -446,6 +452,27 @@ bool rdb_get_bytes(struct rdb_decoder *d, struct slice *out, size_t max)
     return true;
 }
 
+bool rdb_get_item(struct rdb_decoder *d, struct item *out)
+{
+    struct string_head head;
+    struct slice text;
+    if (!get_string_head(d, &head)) return false;
+    if (head.kind == HEAD_INT) {
+        *out = (struct item){.integer = head.integer};
+        return true;
+    }
+    if (!get_slice(d, &head, &text)) return false;
+    *out = item_of(text);
+    return true;
+}
+
+bool rdb_get_raw(struct rdb_decoder *d, struct slice *out, uint8_t len)
+{
+    if (len > 0 && !need(d, len)) return false;
+    *out = SLICE(take(d, len), len);
+    return true;
+}
+
 /* --- values --- */
 
 const char *rdb_type_name(uint8_t type)
@@ -508,8 +535,11 @@ bool rdb_refuse_opcode(struct rdb_decoder *d, uint8_t opcode)
                             opcode == RDB_OP_FUNCTION2 ? "FUNCTION2" : "FUNCTION_PRE_GA");
 }
 
-static bool refuse_type(struct rdb_decoder *d, uint8_t type)
+/* All types but strings. */
+static __attribute__((noinline)) bool get_other_value(struct rdb_decoder *d, uint8_t type, struct slice key,
+                                                      int64_t expire_at_ms, struct entry **out)
 {
+    if (rdb_is_collection(type)) return rdb_get_collection(d, type, key, expire_at_ms, out);
     const char *name = rdb_type_name(type);
     if (!name) return rdb_decoder_fail(d, "value type or opcode %u is unknown", type);
     begin_item(d);
@@ -519,7 +549,7 @@ static bool refuse_type(struct rdb_decoder *d, uint8_t type)
 
 bool rdb_get_value(struct rdb_decoder *d, uint8_t type, struct slice key, int64_t expire_at_ms, struct entry **out)
 {
-    if (__builtin_expect(type != RDB_TYPE_STRING, 0)) return refuse_type(d, type);
+    if (type != RDB_TYPE_STRING) return get_other_value(d, type, key, expire_at_ms, out);
     struct rdb_string value;
     if (!rdb_get_string(d, &value)) return false;
     switch (value.kind) {

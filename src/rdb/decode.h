@@ -13,6 +13,7 @@
 
 #include "base/blob.h"
 #include "base/slice.h"
+#include "ds/item.h"
 #include "rdb/error.h"
 #include "rdb/format.h"
 #include "store/entry.h"
@@ -36,6 +37,7 @@ struct rdb_decoder {
     int sys_errno;
     char *scratch; /* decompressed strings */
     size_t scratch_cap;
+    struct rdb_gather *gather; /* small collections; made when the first one comes */
 };
 
 void rdb_decoder_init_source(struct rdb_decoder *d, long (*source)(void *ctx, char *bytes, size_t len), void *ctx,
@@ -65,6 +67,10 @@ bool rdb_get_string(struct rdb_decoder *d, struct rdb_string *out);
 /* The same as plain bytes in `d`'s buffer or scratch, at most `max` of them: keys and AUX fields. Valid until the
  * next call. */
 bool rdb_get_bytes(struct rdb_decoder *d, struct slice *out, size_t max);
+/* The same as an item: the smallest form of the text. */
+bool rdb_get_item(struct rdb_decoder *d, struct item *out);
+/* So many bytes, the rest of the item that begins with a length read before. Valid until the next call. */
+bool rdb_get_raw(struct rdb_decoder *d, struct slice *out, uint8_t len);
 /* A value of this RDB type for that key as a new entry (the caller's). False: the reason names the type when it is
  * not built. `key` must not stand in `d`'s own memory. */
 bool rdb_get_value(struct rdb_decoder *d, uint8_t type, struct slice key, int64_t expire_at_ms, struct entry **out);

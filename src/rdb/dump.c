@@ -17,12 +17,14 @@ void rdb_dump(const struct entry *e, bool compress, struct buf *out)
     size_t start = out->len;
     struct rdb_encoder enc;
     rdb_encoder_init_memory(&enc, out);
-    enc.version = RDB_DUMP_VERSION;
+    int needed = rdb_version_needed(e);
+    enc.version = needed > RDB_DUMP_VERSION ? needed : RDB_DUMP_VERSION;
     enc.compress = compress;
-    rdb_put_byte(&enc, rdb_type_of(e, RDB_DUMP_VERSION));
+    enc.is_payload = true;
+    rdb_put_byte(&enc, rdb_type_of(e, enc.version));
     rdb_put_value(&enc, e);
-    rdb_put_byte(&enc, RDB_DUMP_VERSION & 0xff);
-    rdb_put_byte(&enc, RDB_DUMP_VERSION >> 8);
+    rdb_put_byte(&enc, (uint8_t)enc.version);
+    rdb_put_byte(&enc, (uint8_t)(enc.version >> 8));
     rdb_encoder_flush(&enc);
     rdb_encoder_deinit(&enc);
     uint64_t crc = htole64(crc64(0, out->data + start, out->len - start));

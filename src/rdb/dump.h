@@ -5,7 +5,8 @@
  *   OFFSET   SIZE  MEANING
  *   0        1     value type
  *   1        ...   value
- *   size-10  2     RDB version, little-endian; written: RDB_DUMP_VERSION, read: up to RDB_VERSION_MAX
+ *   size-10  2     RDB version, little-endian; written: RDB_DUMP_VERSION, or what the value needs; read: up to
+ *                  RDB_VERSION_MAX
  *   size-8   8     CRC-64/Jones of all before, little-endian; never left out
  */
 #ifndef RDB_DUMP_H

@@ -24,6 +24,8 @@
 #include "base/lzf.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "rdb/encode_collections.h"
+#include "rdb/gather.h"
 
 #define ENCODER_BUFFER_BYTES ((size_t)1 << 20)
 #define LARGE_STRING_BYTES ((size_t)64 << 10)
@@ -70,6 +72,10 @@ void rdb_encoder_deinit(struct rdb_encoder *e)
     if (!e->out) mem_free(e->buf);
     mem_free(e->scratch);
     mem_free(e->seen);
+    if (e->gather) {
+        rdb_gather_deinit(e->gather);
+        mem_free(e->gather);
+    }
     *e = (struct rdb_encoder){0};
 }
 
@@ -333,6 +339,8 @@ void rdb_put_string(struct rdb_encoder *e, struct slice s)
     stored_up_to(e, store_string(e, p, s));
 }
 
+void rdb_put_raw(struct rdb_encoder *e, struct slice s) { put_bytes(e, s.ptr, s.len); }
+
 /* --- records --- */
 
 void rdb_put_header(struct rdb_encoder *e)
@@ -367,8 +375,11 @@ void rdb_put_resize_db(struct rdb_encoder *e, uint64_t keys, uint64_t expires)
 
 void rdb_put_value(struct rdb_encoder *e, const struct entry *entry)
 {
-    ASSERT(entry_type(entry) == VALUE_STRING);
     int64_t value;
+    if (entry_type(entry) != VALUE_STRING) {
+        rdb_put_collection(e, entry);
+        return;
+    }
     if (entry_int(entry, &value)) {
         rdb_put_int_string(e, value);
         return;
@@ -379,9 +390,7 @@ void rdb_put_value(struct rdb_encoder *e, const struct entry *entry)
 
 uint8_t rdb_type_of(const struct entry *entry, int version)
 {
-    (void)version; /* a string has one type in all of them */
-    ASSERT(entry_type(entry) == VALUE_STRING);
-    return RDB_TYPE_STRING;
+    return entry_type(entry) == VALUE_STRING ? RDB_TYPE_STRING : rdb_collection_type(entry, version);
 }
 
 static char *store_access(char *p, const struct rdb_entry_extra *extra)

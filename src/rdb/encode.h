@@ -5,7 +5,8 @@
  * mirror one by one.
  *
  * What is written suits the target `version`, which the caller sets before rdb_put_header: AUX and RESIZEDB from 7 on,
- * IDLE and FREQ from 9 on, a checksum from 5 on; below that they are left out. All else written here is older than 6.
+ * IDLE and FREQ from 9 on, a checksum from 5 on; below that they are left out. Collections take the forms of that version
+ * (drawn in encode_collections.c).
  * Lengths over 4 GiB take the 64-bit form, which servers know from version 8 on, whatever the target is.
  */
 #ifndef RDB_ENCODE_H
@@ -37,6 +38,8 @@ struct rdb_encoder {
     size_t scratch_cap;
     uint8_t *seen; /* which 3-byte sequences a short string holds: see encode.c */
     uint8_t seen_round;
+    struct rdb_gather *gather; /* for small collections that are put together anew */
+    bool is_payload;           /* of DUMP: the forms of the distribution's server */
 };
 
 /* Compresses and checksums, for version RDB_VERSION_DEFAULT, unless the caller sets the fields otherwise. */
@@ -54,11 +57,14 @@ void rdb_put_u32(struct rdb_encoder *e, uint32_t v);
 void rdb_put_u64(struct rdb_encoder *e, uint64_t v);
 void rdb_put_string(struct rdb_encoder *e, struct slice s); /* integer, LZF or raw, whatever is smallest */
 void rdb_put_int_string(struct rdb_encoder *e, int64_t value);
+void rdb_put_raw(struct rdb_encoder *e, struct slice s); /* the bytes alone */
 void rdb_put_aux(struct rdb_encoder *e, const char *name, struct slice value);
 void rdb_put_select_db(struct rdb_encoder *e, unsigned db);
 void rdb_put_resize_db(struct rdb_encoder *e, uint64_t keys, uint64_t expires);
 void rdb_put_value(struct rdb_encoder *e, const struct entry *entry); /* without type and key: also DUMP's */
 uint8_t rdb_type_of(const struct entry *entry, int version);
+/* The oldest version that can hold the value. */
+int rdb_version_needed(const struct entry *entry);
 /* expiry, IDLE or FREQ when asked for, type, key, value; extra may be NULL */
 struct rdb_entry_extra {
     int64_t idle_s; /* -1: do not write */

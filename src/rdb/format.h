@@ -20,7 +20,13 @@
 #define RDB_VERSION_CHECKSUM 5 /* first with a checksum at the end */
 #define RDB_VERSION_HINTS 7    /* first with AUX and RESIZEDB */
 #define RDB_VERSION_ACCESS 9   /* first with IDLE and FREQ */
-/* The oldest that holds all we have to say about strings: metadata and the size hints that make loading fast. */
+/* First with these forms of collections. */
+#define RDB_VERSION_QUICKLIST 7
+#define RDB_VERSION_BINARY_SCORES 8
+#define RDB_VERSION_LISTPACKS 10
+#define RDB_VERSION_SET_LISTPACKS 11
+#define RDB_VERSION_FIELD_EXPIRY 12
+/* The oldest that holds all but expiries of fields, metadata and the size hints that make loading fast among it. */
 #define RDB_VERSION_DEFAULT RDB_VERSION_HINTS
 /* What DUMP payloads carry: the version of the distribution's server, so that payloads are the same bytes. */
 #define RDB_DUMP_VERSION 10

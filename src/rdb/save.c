@@ -188,6 +188,8 @@ struct saver {
     struct keyspace *ks;
     const struct rdb_save_options *options;
     uint64_t keys;
+    const char *path;
+    struct rdb_error *error;
 };
 
 static void put_aux_number(struct saver *s, const char *name, int64_t value)
@@ -253,6 +255,18 @@ static const struct entry *walk_next(struct walk *w)
     return entry;
 }
 
+static bool refuse_entry(struct saver *s, const struct db *db, const struct entry *entry)
+{
+    char reason[128];
+    struct slice key = entry_key(entry);
+    struct rdb_error_place place = {
+        .file = s->path, .offset = rdb_encoder_offset(&s->enc), .db = (int)db_index(db), .key = &key};
+    snprintf(reason, sizeof reason, "RDB format version %d cannot hold a hash with fields that expire: it takes %d",
+             s->enc.version, rdb_version_needed(entry));
+    rdb_error_at(s->error, &place, reason);
+    return false;
+}
+
 static bool put_db(struct saver *s, struct db *db)
 {
     rdb_put_select_db(&s->enc, db_index(db));
@@ -262,6 +276,8 @@ static bool put_db(struct saver *s, struct db *db)
     struct walk walk;
     walk_init(&walk, db_keys(db));
     for (const struct entry *entry; (entry = walk_next(&walk));) {
+        if (__builtin_expect(entry_type(entry) == VALUE_HASH, 0) && rdb_version_needed(entry) > s->enc.version)
+            return refuse_entry(s, db, entry);
         if (has_extra) extra = extra_of(s, entry);
         rdb_put_entry(&s->enc, entry, has_extra ? &extra : NULL);
         if (++s->keys % PROGRESS_KEYS == 0 && !tick(s)) return false;
@@ -280,9 +296,17 @@ static bool put_keyspace(struct saver *s)
     return rdb_put_eof(&s->enc);
 }
 
-static int version_of(const struct rdb_save_options *options)
+static bool has_field_expiries(struct keyspace *ks)
+{
+    for (unsigned i = 0; i < keyspace_db_count(ks); i++)
+        if (db_field_expiry_count(keyspace_db(ks, i)) > 0) return true;
+    return false;
+}
+
+static int version_of(const struct rdb_save_options *options, struct keyspace *ks)
 {
     if (options->version) return options->version;
+    if (has_field_expiries(ks)) return RDB_VERSION_FIELD_EXPIRY;
     return options->write_idle || options->write_freq ? RDB_VERSION_ACCESS : RDB_VERSION_DEFAULT;
 }
 
@@ -297,11 +321,11 @@ static bool refuse_version(const char *path, int version, struct rdb_error *erro
     return false;
 }
 
-static bool write_file(struct save_file *f, struct saver *s, const char *path)
+static bool write_file(struct save_file *f, struct saver *s, int version)
 {
-    if (!file_create(f, path)) return false;
+    if (!file_create(f, s->path)) return false;
     rdb_encoder_init(&s->enc, file_write, f);
-    s->enc.version = version_of(s->options);
+    s->enc.version = version;
     s->enc.compress = s->options->compress;
     s->enc.checksum = s->options->checksum;
     bool ok = put_keyspace(s);
@@ -312,11 +336,11 @@ static bool write_file(struct save_file *f, struct saver *s, const char *path)
 bool rdb_save(const char *path, struct keyspace *ks, const struct rdb_save_options *options,
               struct rdb_save_result *result, struct rdb_error *error)
 {
-    int version = version_of(options);
+    int version = version_of(options, ks);
     if (version < RDB_VERSION_WRITE_MIN || version > RDB_VERSION_MAX) return refuse_version(path, version, error);
     struct save_file f = {.fd = -1, .folder_fd = -1, .incremental_fsync = options->incremental_fsync, .error = error};
-    struct saver s = {.ks = ks, .options = options};
-    bool ok = write_file(&f, &s, path);
+    struct saver s = {.ks = ks, .options = options, .path = path, .error = error};
+    bool ok = write_file(&f, &s, version);
     if (result) *result = (struct rdb_save_result){.keys = s.keys, .bytes = f.size};
     file_deinit(&f);
     return ok;

@@ -15,8 +15,9 @@
 #include "store/db.h"
 
 struct rdb_save_options {
-    /* 0: the oldest that holds what is asked for: 7 (AUX and RESIZEDB: metadata, and hints that make loading fast), 9
-     * with write_idle or write_freq. 6 to 12 fix it: below 7 there is no AUX and RESIZEDB, below 9 no IDLE and FREQ.
+    /* 0: the oldest that holds what there is to say: 7 (AUX and RESIZEDB: metadata, and hints that make loading fast), 9
+     * with write_idle or write_freq, 12 when fields of hashes expire. 6 to 12 fix it: below 7 there is no AUX and RESIZEDB, below 9 no
+     * IDLE and FREQ; a field that expires fails the save below 12.
      */
     int version;
     bool compress, checksum;

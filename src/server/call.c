@@ -43,7 +43,8 @@ void call_changed(struct call *c, struct db *db, struct slice key, enum notify_c
 /* The one place where watchers, tracking and notifications will learn of it. */
 void call_event(struct call *c, struct db *db, struct slice key, enum notify_class cls, const char *event)
 {
-    (void)c, (void)db, (void)key, (void)cls, (void)event;
+    (void)cls, (void)event;
+    if (__builtin_expect(c->server->blocking.clients > 0, 0)) blocking_key_changed(c->server, db, key);
 }
 
 void call_add_dirty(struct call *c, uint64_t n) { c->server->dirty += n; }

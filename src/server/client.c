@@ -87,6 +87,7 @@ void client_close_later(struct client *c)
 {
     if (c->is_closing) return;
     c->is_closing = true;
+    if (c->blocked != NULL) blocking_forget(c);
     c->next_closing = c->server->clients.closing;
     c->server->clients.closing = c;
 }
@@ -105,6 +106,11 @@ static void free_client(struct client *c)
     close(c->fd);
     resp_parser_deinit(&c->parser);
     reply_deinit(&c->reply);
+    while (c->queued != NULL) {
+        struct request *next = c->queued->next;
+        request_free(c->queued);
+        c->queued = next;
+    }
     mem_free(c->kept);
     mem_free(c->name);
     mem_free(c->lib_name);
@@ -126,6 +132,7 @@ static void free_closing(struct server *s)
 void clients_close_all(struct server *s)
 {
     s->clients.pending_write = NULL;
+    s->blocking.resuming = NULL;
     for (struct client *c = s->clients.first; c != NULL; c = c->next) client_close_later(c);
     free_closing(s);
 }
@@ -189,6 +196,7 @@ static void flush_client(struct client *c)
 
 void clients_before_wait(struct server *s)
 {
+    if (s->blocking.resuming != NULL) blocking_resume_clients(s);
     struct client *c = s->clients.pending_write;
     s->clients.pending_write = NULL;
     while (c != NULL) {
@@ -251,7 +259,7 @@ static size_t process_bytes(struct client *c, const char *bytes, size_t len)
     };
     size_t done = 0;
     enum resp_status status = RESP_FULL;
-    while (status == RESP_FULL && !c->is_closing && !c->close_after_reply) {
+    while (status == RESP_FULL && !c->is_closing && !c->close_after_reply && !c->is_blocked) {
         size_t consumed = 0;
         limits.authenticated = c->is_authenticated;
         status = resp_parse(&c->parser, &limits, batch, bytes + done, len - done, &consumed);
@@ -260,7 +268,7 @@ static size_t process_bytes(struct client *c, const char *bytes, size_t len)
         done += consumed;
         check_output_limit(c);
     }
-    if (status == RESP_ERROR && !c->is_closing && !c->close_after_reply) {
+    if (status == RESP_ERROR && !c->is_closing && !c->close_after_reply && !c->is_blocked) {
         c->server->stats.protocol_errors++;
         log_verbose("Protocol error from client %s: %s", c->peer, c->parser.error);
         reply_errorf(&c->reply, "ERR %s", c->parser.error);
@@ -314,12 +322,12 @@ static void read_into_target(struct client *c, char *ptr, size_t len)
     ssize_t n = recv(c->fd, ptr, len, 0);
     if (!count_read(c, n)) return;
     resp_parser_filled(&c->parser, (size_t)n);
-    if (resp_parser_target(&c->parser, &ptr, &len)) return;
+    if (c->is_blocked || resp_parser_target(&c->parser, &ptr, &len)) return;
     size_t used = process_bytes(c, c->kept, c->kept_len);
     keep(c, c->kept + used, c->kept_len - used);
 }
 
-/* A long partial command grows in its own buffer, which doubles. */
+/* A long partial command grows in its own buffer, which doubles; so does all that comes while the client is blocked. */
 static void read_into_kept(struct client *c)
 {
     if (c->kept_cap - c->kept_len < READ_ROOM_MIN) {
@@ -329,6 +337,7 @@ static void read_into_kept(struct client *c)
     ssize_t n = recv(c->fd, c->kept + c->kept_len, c->kept_cap - c->kept_len, 0);
     if (!count_read(c, n)) return;
     c->kept_len += (size_t)n;
+    if (c->is_blocked) return;
     size_t used = process_bytes(c, c->kept, c->kept_len);
     keep(c, c->kept + used, c->kept_len - used);
 }
@@ -351,11 +360,30 @@ static void read_client(struct client *c)
     size_t len;
     if (resp_parser_target(&c->parser, &ptr, &len))
         read_into_target(c, ptr, len);
-    else if (c->kept_len >= KEPT_IN_PLACE_MIN)
+    else if (c->kept_len >= KEPT_IN_PLACE_MIN || c->is_blocked)
         read_into_kept(c);
     else
         read_into_shared(c);
     if (c->kept_len > 0 || resp_parser_is_partial(&c->parser)) check_query_limit(c);
+}
+
+void client_resume(struct client *c)
+{
+    while (c->queued != NULL && !c->is_blocked && !c->is_closing && !c->close_after_reply) {
+        struct request *r = c->queued;
+        c->queued = r->next;
+        if (c->queued == NULL) c->queued_last = NULL;
+        dispatch_one(c, r->command, &r->args);
+        request_free(r);
+    }
+    char *ptr;
+    size_t len;
+    if (c->is_blocked || c->is_closing || c->close_after_reply || resp_parser_target(&c->parser, &ptr, &len)) {
+        if (c->reply.head != NULL) client_queue_write(c);
+        return;
+    }
+    size_t used = process_bytes(c, c->kept, c->kept_len);
+    keep(c, c->kept + used, c->kept_len - used);
 }
 
 static void on_ready(struct loop_handle *h, unsigned ready)
@@ -402,7 +430,8 @@ struct client *client_new(struct server *s, int fd, bool is_unix)
 
 static void visit(struct server *s, struct client *c, int64_t now_us)
 {
-    if (s->config.timeout_s > 0 && now_us - c->last_active_us > (int64_t)s->config.timeout_s * 1000000) {
+    if (s->config.timeout_s > 0 && !c->is_blocked &&
+        now_us - c->last_active_us > (int64_t)s->config.timeout_s * 1000000) {
         log_verbose("Closing idle client");
         client_close_later(c);
         return;
@@ -451,6 +480,7 @@ void client_describe(const struct client *c, struct buf *out)
                (long long)((now_us - c->last_active_us) / 1000000),
                c->close_after_reply ? "c"
                : c->is_closing      ? "A"
+               : c->is_blocked      ? "b"
                : c->is_unix         ? "U"
                : c->no_evict        ? "e"
                : c->no_touch        ? "T"

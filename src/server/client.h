@@ -20,6 +20,8 @@
 
 struct server;
 struct command;
+struct blocked;
+struct request;
 
 enum client_reply_mode { CLIENT_REPLY_ON, CLIENT_REPLY_OFF, CLIENT_REPLY_SKIP_NEXT, CLIENT_REPLY_SKIPPING };
 
@@ -39,11 +41,16 @@ struct client {
     struct client *next_closing;
     bool is_authenticated, is_unix, is_writing /* waits for LOOP_WRITE */, is_pending_write, is_closing,
         close_after_reply;
+    bool is_blocked;  /* waits for keys: executes nothing, what it sends is kept */
+    bool is_resuming; /* in the list of those that go on */
     bool no_evict, no_touch, is_local;
     uint8_t reply_mode;                 /* enum client_reply_mode */
     int64_t created_us, last_active_us; /* monotonic */
     int64_t soft_limit_since_us;        /* 0: under the soft limit */
     uint64_t commands, bytes_in, bytes_out;
+    struct blocked *blocked;              /* blocking.c; also while its request is executed again */
+    struct request *queued, *queued_last; /* parsed behind the request that blocks */
+    struct client *next_resuming;
     char *name, *lib_name, *lib_version; /* NULL: not set */
     char peer[SOCKET_NAME_BYTES], local[SOCKET_NAME_BYTES];
 };

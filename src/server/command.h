@@ -110,6 +110,7 @@ struct key_spec {
      * count relative to begin, first key relative to begin, step */
     bool is_keynum;
     int16_t last, step, limit;
+    bool is_unknown; /* where keys are is not for a spec to say: shown, never looked at */
     const char *notes;
 };
 #define COMMAND_KEY_SPECS 3
@@ -131,6 +132,7 @@ struct command {
     const struct command *subcommands; /* NULL, or rows up to one without a name */
     const char *const *tips;           /* NULL-terminated, or NULL */
     const char *deprecated_since, *replaced_by;
+    bool is_syscmd; /* documented as internal */
     /* Flags of the keys (enum key_flags) of this very request, for rows with KEY_VARIABLE; NULL: as the specs say. */
     unsigned (*key_flags)(const struct arg *argv, unsigned argc);
 };

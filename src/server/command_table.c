@@ -366,7 +366,7 @@ static int keys_by_specs(const struct command *c, const struct arg *argv, unsign
     for (unsigned i = 0; i < COMMAND_KEY_SPECS && c->keys[i].step > 0; i++) {
         const struct key_spec *spec = &c->keys[i];
         struct key_range r;
-        if (spec->flags & KEY_NOT_KEY) continue;
+        if (spec->is_unknown || (spec->flags & KEY_NOT_KEY)) continue;
         if (!spec_range(spec, argv, (int)argc, &r)) return -1;
         for (int k = r.first; k <= r.last && n < max; k += r.step, n++) {
             out[n] = (unsigned)k;
@@ -376,6 +376,14 @@ static int keys_by_specs(const struct command *c, const struct arg *argv, unsign
     return n == 0 ? -1 : (int)n;
 }
 
+/* Of a row's own get_keys: the first key goes with the first spec, the others with the last one. */
+static unsigned flags_of_found(const struct command *c, int i)
+{
+    unsigned last = 0;
+    while (i > 0 && last + 1 < COMMAND_KEY_SPECS && c->keys[last + 1].step > 0) last++;
+    return c->keys[last].flags;
+}
+
 int command_get_keys_and_flags(const struct command *c, struct arg *argv, unsigned argc, unsigned *out, unsigned *flags,
                                unsigned max)
 {
@@ -383,7 +391,7 @@ int command_get_keys_and_flags(const struct command *c, struct arg *argv, unsign
     int n = c->get_keys == NULL ? keys_by_specs(c, argv, argc, out, flags, max) : c->get_keys(argv, argc, out, max);
     if (flags == NULL) return n;
     for (int i = 0; i < n; i++) {
-        if (c->get_keys != NULL) flags[i] = c->keys[0].flags;
+        if (c->get_keys != NULL) flags[i] = flags_of_found(c, i);
         if (c->key_flags != NULL) flags[i] = c->key_flags(argv, argc);
         flags[i] &= ~(unsigned)KEY_VARIABLE;
     }

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "store/value.h"
 
 struct save_rule {
     int64_t seconds;
@@ -46,6 +47,7 @@ struct config {
     struct output_limit output_limits[CLIENT_CLASSES];
     uint64_t client_query_buffer_limit;
     uint64_t proto_max_bulk_len;
+    uint64_t hll_sparse_max_bytes;
     /* process */
     bool daemonize;
     char *pidfile; /* NULL: none */
@@ -79,7 +81,8 @@ struct config {
     int shutdown_timeout_s;
     /* enum shutdown_flags bits of server.h: what the signal asks for */
     unsigned shutdown_on_sigint, shutdown_on_sigterm;
-    uint64_t maxmemory; /* 0 until eviction is built */
+    struct value_limits limits; /* up to where collections are packed */
+    uint64_t maxmemory;         /* 0 until eviction is built */
     bool oom_score_adj_enabled;
     /* where it came from */
     char *file; /* absolute path, NULL when started without one */
@@ -135,6 +138,7 @@ enum config_effect {
     CONFIG_EFFECT_TITLE = 16,
     CONFIG_EFFECT_HZ = 32,
     CONFIG_EFFECT_KEEPALIVE = 64,
+    CONFIG_EFFECT_LIMITS = 128, /* value_set_limits */
 };
 struct config_change {
     struct slice name, value;

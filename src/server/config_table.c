@@ -56,6 +56,7 @@ static const struct config_choice tls_client_auth[] = {{"no", 0}, {"yes", 1}, {"
 
 /* The parts of a row. */
 #define FIELD(member) .offset = offsetof(struct config, member), .width = sizeof(((struct config *)0)->member)
+#define LIMIT(member) FIELD(limits.member), EFFECT(CONFIG_EFFECT_LIMITS)
 #define BOOL(name_, default_) .name = (name_), .kind = KIND_BOOL, .number = (default_)
 #define INT(name_, min_, max_, default_) \
     .name = (name_), .kind = KIND_INT, .min = (min_), .max = (max_), .number = (default_)
@@ -183,16 +184,21 @@ static const struct config_row rows[] = {
     {INT("active-defrag-cycle-max", 1, 99, 25)},
     {INT("active-defrag-max-scan-fields", 1, LONG_MAX, 1000)},
     /* --- small encodings of values that are not built --- */
-    {INT("hash-max-listpack-entries", 0, LONG_MAX, 512), ALIAS("hash-max-ziplist-entries")},
-    {MEMORY("hash-max-listpack-value", 0, LONG_MAX, 64), ALIAS("hash-max-ziplist-value")},
-    {INT("list-max-listpack-size", INT_MIN, INT_MAX, -2), ALIAS("list-max-ziplist-size")},
-    {INT("list-compress-depth", 0, INT_MAX, 0)},
-    {INT("set-max-intset-entries", 0, LONG_MAX, 512)},
-    {INT("set-max-listpack-entries", 0, LONG_MAX, 128)},
-    {MEMORY("set-max-listpack-value", 0, LONG_MAX, 64)},
-    {INT("zset-max-listpack-entries", 0, LONG_MAX, 128), ALIAS("zset-max-ziplist-entries")},
-    {MEMORY("zset-max-listpack-value", 0, LONG_MAX, 64), ALIAS("zset-max-ziplist-value")},
-    {MEMORY("hll-sparse-max-bytes", 0, LONG_MAX, 3000)},
+    {INT("hash-max-listpack-entries", 0, LONG_MAX, 512), LIMIT(hash_max_listpack_entries),
+     ALIAS("hash-max-ziplist-entries")},
+    {MEMORY("hash-max-listpack-value", 0, LONG_MAX, 64), LIMIT(hash_max_listpack_value),
+     ALIAS("hash-max-ziplist-value")},
+    {INT("list-max-listpack-size", INT_MIN, INT_MAX, -2), LIMIT(list_max_listpack_size),
+     ALIAS("list-max-ziplist-size")},
+    {INT("list-compress-depth", 0, INT_MAX, 0), LIMIT(list_compress_depth)},
+    {INT("set-max-intset-entries", 0, LONG_MAX, 512), LIMIT(set_max_intset_entries)},
+    {INT("set-max-listpack-entries", 0, LONG_MAX, 128), LIMIT(set_max_listpack_entries)},
+    {MEMORY("set-max-listpack-value", 0, LONG_MAX, 64), LIMIT(set_max_listpack_value)},
+    {INT("zset-max-listpack-entries", 0, LONG_MAX, 128), LIMIT(zset_max_listpack_entries),
+     ALIAS("zset-max-ziplist-entries")},
+    {MEMORY("zset-max-listpack-value", 0, LONG_MAX, 64), LIMIT(zset_max_listpack_value),
+     ALIAS("zset-max-ziplist-value")},
+    {MEMORY("hll-sparse-max-bytes", 0, LONG_MAX, 3000), FIELD(hll_sparse_max_bytes)},
     {MEMORY("stream-node-max-bytes", 0, LONG_MAX, 4096)},
     {INT("stream-node-max-entries", 0, LLONG_MAX, 100)},
     /* --- append-only file --- */

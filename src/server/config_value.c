@@ -45,7 +45,7 @@ static int64_t get_number(const struct config *cfg, const struct config_row *row
     switch (row->width) {
     case 0: return cfg->known[row_index(row)].number;
     case 1: memcpy(&narrow, row_field(cfg, row), 1); return narrow;
-    case 4: memcpy(&word, row_field(cfg, row), 4); return word;
+    case 4: memcpy(&word, row_field(cfg, row), 4); return row->min < 0 ? (int32_t)word : (int64_t)word;
     case 8: memcpy(&wide, row_field(cfg, row), 8); return wide;
     }
     UNREACHABLE();

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/ticks.h"
 #include "server/state.h"
 
@@ -183,12 +184,13 @@ static void execute(struct client *c, struct pass *pass, const struct command *c
         pass->counted = cmd;
         pass->stats = command_stats(cmd);
     }
+    s->now_ticks = ended;
+    s->stats.commands_processed++;
+    c->commands++;
+    if (__builtin_expect(c->is_blocked, 0)) return; /* counted once it has a reply */
     pass->stats->calls++;
     pass->stats->ticks += ended > started ? ended - started : 0;
     pass->stats->failed += c->reply.error_count != errors;
-    s->stats.commands_processed++;
-    c->commands++;
-    s->now_ticks = ended;
 }
 
 static void run_one(struct client *c, struct pass *pass, const struct command *cmd, const struct resp_command *request,
@@ -203,7 +205,63 @@ static void run_one(struct client *c, struct pass *pass, const struct command *c
         execute(c, pass, cmd, request);
     }
     if (c->reply.error_count != errors) errors_count(s, c->reply.last_error);
+    if (c->reply_mode != CLIENT_REPLY_ON && !c->is_blocked) advance_reply_mode(c);
+    if (__builtin_expect(s->blocking.ready != NULL, 0)) blocking_serve(s);
+}
+
+void dispatch_replied(struct client *c)
+{
     if (c->reply_mode != CLIENT_REPLY_ON) advance_reply_mode(c);
+}
+
+void dispatch_one(struct client *c, const struct command *cmd, const struct resp_command *request)
+{
+    struct pass pass;
+    pass.counted = NULL;
+    server_refresh_clock(c->server);
+    run_one(c, &pass, cmd, request, ticks_per_ms() / 2);
+}
+
+/* --- requests that wait --- */
+
+struct request *request_save(const struct command *cmd, const struct resp_command *args)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < args->argc; i++) bytes += args->argv[i].blob == NULL ? args->argv[i].len : 0;
+    struct request *r = mem_alloc(sizeof(*r) + args->argc * sizeof(struct arg) + bytes);
+    char *to = (char *)&r->argv[args->argc];
+    for (unsigned i = 0; i < args->argc; i++) {
+        struct arg *a = &args->argv[i];
+        r->argv[i] = *a;
+        if (a->blob != NULL) {
+            a->blob = NULL;
+            continue;
+        }
+        if (a->len > 0) memcpy(to, a->ptr, a->len);
+        r->argv[i].ptr = to;
+        to += a->len;
+    }
+    r->next = NULL;
+    r->command = cmd;
+    r->args = *args;
+    r->args.argv = r->argv;
+    return r;
+}
+
+void request_free(struct request *r)
+{
+    for (unsigned i = 0; i < r->args.argc; i++) blob_free(r->argv[i].blob);
+    mem_free(r);
+}
+
+static void queue_rest(struct client *c, const struct pass *pass, const struct resp_batch *batch, unsigned i)
+{
+    for (; i < batch->count; i++) {
+        if (batch->commands[i].argc == 0) continue;
+        struct request *r = request_save(pass->commands[i], &batch->commands[i]);
+        *(c->queued_last != NULL ? &c->queued_last->next : &c->queued) = r;
+        c->queued_last = r;
+    }
 }
 
 void dispatch_batch(struct client *c, struct resp_batch *batch)
@@ -216,6 +274,10 @@ void dispatch_batch(struct client *c, struct resp_batch *batch)
     for (unsigned i = 0; i < batch->count && !c->is_closing && !c->close_after_reply; i++) {
         const struct resp_command *request = &batch->commands[i];
         if (request->argc > 0) run_one(c, &pass, pass.commands[i], request, stale_ticks);
+        if (__builtin_expect(c->is_blocked, 0)) {
+            queue_rest(c, &pass, batch, i + 1);
+            return;
+        }
     }
 }
 

@@ -163,13 +163,11 @@ static void section_clients(struct server *s, struct buf *out)
     put_count(out, "maxclients", s->config.maxclients);
     put_count(out, "client_recent_max_input_buffer", m.max_input);
     put_count(out, "client_recent_max_output_buffer", m.max_output);
-    static const char *const unused[] = {"blocked_clients",
-                                         "tracking_clients",
-                                         "clients_in_timeout_table",
-                                         "total_blocking_keys",
-                                         "total_blocking_keys_on_nokey",
-                                         NULL};
-    put_zeros(out, unused);
+    put_count(out, "blocked_clients", s->blocking.clients);
+    put_count(out, "tracking_clients", 0);
+    put_count(out, "clients_in_timeout_table", s->blocking.deadline_count);
+    put_count(out, "total_blocking_keys", s->blocking.keys);
+    put_count(out, "total_blocking_keys_on_nokey", 0);
 }
 
 /* --- memory --- */
@@ -368,6 +366,7 @@ static void put_key_stats(struct server *s, struct buf *out)
     const struct keyspace_stats *k = keyspace_stats(s->keyspace);
     const struct server_stats *st = &s->stats;
     put_count(out, "expired_keys", k->expired_keys);
+    put_count(out, "expired_subkeys", k->expired_fields); /* fields of hashes */
     put_ratio(out, "expired_stale_perc", st->expired_stale_percent);
     put_count(out, "expired_time_cap_reached_count", st->expired_time_cap_reached);
     put_count(out, "expire_cycle_cpu_milliseconds", st->expire_cycle_cpu_us / 1000);

@@ -80,6 +80,7 @@ bool server_apply_config(void *ctx, const struct config *old_values, const struc
         return false;
     if ((effects & CONFIG_EFFECT_LOG) != 0) process_log_from_config(new_values);
     if ((effects & CONFIG_EFFECT_TITLE) != 0) process_set_title(new_values);
+    if ((effects & CONFIG_EFFECT_LIMITS) != 0) value_set_limits(&new_values->limits);
     return true;
 }
 
@@ -227,6 +228,7 @@ bool server_start(struct server *s)
     limit_clients(s);
     if (!init_loop(s)) return false;
     init_state(s);
+    value_set_limits(&s->config.limits);
     if (!listeners_open(s, &s->config, reason, sizeof(reason))) {
         log_warning("%s", reason);
         listeners_close(s);

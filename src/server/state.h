@@ -57,12 +57,33 @@ struct shutdown {
     unsigned signals;
 };
 
+/* blocking.c */
+struct blocking {
+    struct hashtable **tables; /* of waited-for keys, by database; NULL until the first client blocks */
+    struct waited_key *ready, *ready_last;
+    struct blocked **deadlines; /* a heap, the earliest first */
+    unsigned deadline_count, deadline_cap;
+    unsigned clients, keys;
+    struct client *resuming, *resuming_last; /* unblocked ones with requests to go on with */
+    struct loop_timer timer;
+    bool is_serving;
+};
+
+/* A request that is executed later: its arguments in memory of its own. */
+struct request {
+    struct request *next;
+    const struct command *command;
+    struct resp_command args;
+    struct arg argv[];
+};
+
 struct server {
     struct config config;
     struct loop *loop;
     struct keyspace *keyspace;
     struct rng rng;
     struct client_registry clients;
+    struct blocking blocking;
     struct snapshot snapshot;
     struct shutdown shutdown;
     struct server_stats stats;
@@ -106,9 +127,28 @@ void client_queue_write(struct client *c);
 /* In a snapshot child: drops the descriptors, so that the parent's closes are seen by peers. */
 void clients_close_fds_in_child(struct server *s);
 
+void client_resume(struct client *c); /* goes on with what was sent behind a request that blocked */
+
 /* --- dispatch.c --- */
-/* Executes a batch for a client, with the lookups of its keys overlapped. */
+/* Executes a batch for a client, with the lookups of its keys overlapped. What stands behind a request that blocks is queued. */
 void dispatch_batch(struct client *c, struct resp_batch *batch);
+/* Executes one request, with all checks. */
+void dispatch_one(struct client *c, const struct command *cmd, const struct resp_command *request);
+/* A request that blocked has its reply now. */
+void dispatch_replied(struct client *c);
+/* A copy that owns its arguments; big bulks are taken over. */
+struct request *request_save(const struct command *cmd, const struct resp_command *args);
+void request_free(struct request *r);
+
+/* --- blocking.c --- */
+/* A key was changed while somebody waits for keys (clients > 0). */
+void blocking_key_changed(struct server *s, struct db *db, struct slice key);
+/* Executes the requests that wait for keys that are ready now. */
+void blocking_serve(struct server *s);
+/* The client closes: it is taken out of everything. */
+void blocking_forget(struct client *c);
+/* Unblocked clients go on with their pipelines. */
+void blocking_resume_clients(struct server *s);
 void server_refresh_clock(struct server *s);
 void errors_count(struct server *s, const char *error);
 

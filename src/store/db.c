@@ -12,37 +12,23 @@
 #include "base/mem.h"
 #include "base/worker.h"
 #include "store/db_private.h"
+#include "store/field_expiry.h"
 
 /* Both let a million keys live in 2^17 buckets, with chains, rather than in 2^18 half empty ones: 12.7 bytes of
  * table a key
  * instead of 17.5, for some 25 ns more in a batched lookup. The index is walked more than searched: fuller still. */
 #define KEYS_MAX_FILL 800
 #define EXPIRES_MAX_FILL 850
-/* Smaller tables are freed at once, whoever asks: a job costs more. */
+/* Smaller tables of small values are freed at once, whoever asks: a job costs more. */
 #define FLUSH_LAZILY_MIN 64
 #define RANDOM_TRIES 100
 
 static uint64_t type_hash_of(const void *e) { return hash_of_entry(e); }
 
-/* Keys are mostly 8 to 32 bytes: compared by words that overlap, without a call. */
-static inline bool same_bytes(const char *a, const char *b, size_t len)
-{
-    if (len < 8 || len > 32) return len == 0 || memcmp(a, b, len) == 0;
-    uint64_t x, y, differs = 0;
-    for (size_t i = 0; i + 8 < len; i += 8) {
-        memcpy(&x, a + i, 8);
-        memcpy(&y, b + i, 8);
-        differs |= x ^ y;
-    }
-    memcpy(&x, a + len - 8, 8);
-    memcpy(&y, b + len - 8, 8);
-    return (differs | (x ^ y)) == 0;
-}
-
 static bool type_has_key(const void *e, const char *key, size_t len)
 {
     struct slice name = entry_key(e);
-    return name.len == len && same_bytes(name.ptr, key, len);
+    return name.len == len && bytes_are_same(name.ptr, key, len);
 }
 
 static const struct hashtable_type keys_type = {type_hash_of, type_has_key, entry_free, KEYS_MAX_FILL};
@@ -58,6 +44,7 @@ static void new_tables(struct db *db)
     db->expires = hashtable_new(&expires_type);
     hashtable_set_resize_allowed(db->keys, !db->ks->child_alive);
     hashtable_set_resize_allowed(db->expires, !db->ks->child_alive);
+    db->field_expiry = NULL;
     db->expire_cursor = 0;
     db->average_ttl_ms = 0;
 }
@@ -81,6 +68,7 @@ void keyspace_free(struct keyspace *ks)
     for (unsigned i = 0; i < ks->db_count; i++) {
         hashtable_free(ks->dbs[i].expires);
         hashtable_free(ks->dbs[i].keys);
+        field_expiry_free(ks->dbs[i].field_expiry);
     }
     mem_free(ks->batch.entries);
     mem_free(ks->batch.hashes);
@@ -189,6 +177,7 @@ size_t db_expires_count(const struct db *db) { return hashtable_count(db->expire
 
 struct flush_job {
     struct hashtable *keys, *expires;
+    struct field_expiry *field_expiry;
 };
 
 static void run_flush_job(void *arg)
@@ -196,17 +185,31 @@ static void run_flush_job(void *arg)
     struct flush_job *job = arg;
     hashtable_free(job->expires);
     hashtable_free(job->keys);
+    field_expiry_free(job->field_expiry);
     mem_free_sized(job, sizeof(*job));
+}
+
+static bool is_slow_to_flush(const struct db *db)
+{
+    if (db_count(db) >= FLUSH_LAZILY_MIN) return true;
+    struct hashtable_iter it;
+    struct entry *e;
+    hashtable_iter_init(&it, db->keys);
+    do {
+        e = hashtable_iter_next(&it);
+    } while (e != NULL && !entry_is_slow_to_free(e));
+    return e != NULL;
 }
 
 size_t db_flush(struct db *db, bool lazily)
 {
     size_t removed = db_count(db);
     if (removed == 0) return 0;
+    bool in_background = lazily && is_slow_to_flush(db);
     struct flush_job *job = mem_alloc(sizeof(*job));
-    *job = (struct flush_job){db->keys, db->expires};
+    *job = (struct flush_job){db->keys, db->expires, db->field_expiry};
     new_tables(db);
-    if (lazily && removed >= FLUSH_LAZILY_MIN) {
+    if (in_background) {
         db->ks->stats.lazyfreed_objects += removed;
         worker_submit(run_flush_job, job);
     } else {
@@ -224,7 +227,10 @@ const struct hashtable *db_keys(const struct db *db) { return db->keys; }
 
 const struct hashtable *db_expires(const struct db *db) { return db->expires; }
 
-size_t db_memory_overhead(const struct db *db) { return hashtable_memory(db->keys) + hashtable_memory(db->expires); }
+size_t db_memory_overhead(const struct db *db)
+{
+    return hashtable_memory(db->keys) + hashtable_memory(db->expires) + field_expiry_bytes(db->field_expiry);
+}
 
 /* --- removing --- */
 
@@ -234,11 +240,18 @@ static void discard(struct db *db, struct entry *e)
     entry_free_lazily(e);
 }
 
-static void unindex(struct db *db, const struct entry *e, uint64_t hash)
+static void unindex_expiry(struct db *db, const struct entry *e, uint64_t hash)
 {
     if (!e->has_expiry) return;
     bool was_there = hashtable_remove_entry(db->expires, e, hash);
     ASSERT(was_there);
+}
+
+/* Out of every index, before the entry goes. */
+static void unindex(struct db *db, const struct entry *e, uint64_t hash)
+{
+    unindex_expiry(db, e, hash);
+    field_expiry_note(db, e, hash, false);
 }
 
 /* For an entry that is in neither table any more. */
@@ -315,18 +328,18 @@ void db_prefetch_child_entry(const struct db *db, uint64_t hash) { hashtable_pre
 /* An entry before a change that may move or free it. */
 struct before {
     uintptr_t address;
-    uintptr_t slow_value; /* its bytes, when freeing them is slow; else 0 */
+    uintptr_t slow_value; /* its pointer, when freeing that is slow; else 0 */
     bool is_indexed;
 };
 
 static inline uintptr_t slow_value(const struct entry *e)
 {
-    return entry_is_slow_to_free(e) ? (uintptr_t)entry_string(e, NULL).ptr : 0;
+    return entry_is_slow_to_free(e) ? (uintptr_t)entry_pointer(e) : 0;
 }
 
 static inline struct before before_change(struct db *db, const struct entry *e, uint64_t hash, bool stays_indexed)
 {
-    if (!stays_indexed) unindex(db, e, hash);
+    if (!stays_indexed) unindex_expiry(db, e, hash);
     return (struct before){(uintptr_t)e, slow_value(e), e->has_expiry && stays_indexed};
 }
 
@@ -377,6 +390,7 @@ struct entry *db_set_string(struct db *db, const struct key *key, struct slice v
         db_insert(db, e, key->hash);
         return e;
     }
+    field_expiry_note(db, *slot, key->hash, false);
     struct before old = before_change(db, *slot, key->hash, expire_at_ms != ENTRY_NO_EXPIRY);
     struct entry *e = *slot = entry_set_string(*slot, value, expire_at_ms);
     return settle_overwrite(db, &old, e, key->hash);
@@ -390,6 +404,7 @@ struct entry *db_set_blob(struct db *db, const struct key *key, struct blob *val
         db_insert(db, e, key->hash);
         return e;
     }
+    field_expiry_note(db, *slot, key->hash, false);
     struct before old = before_change(db, *slot, key->hash, expire_at_ms != ENTRY_NO_EXPIRY);
     struct entry *e = *slot = entry_set_string_blob(*slot, value, expire_at_ms);
     return settle_overwrite(db, &old, e, key->hash);
@@ -413,11 +428,32 @@ struct entry *db_set_expiry(struct db *db, const struct key *key, struct entry *
     return settle_change(db, &old, entry_set_expiry(e, expire_at_ms), key->hash);
 }
 
+/* Where a packed value is changed in its size class, nothing moves and no table is looked at. */
+static struct entry *settle_move(struct db *db, const struct key *key, const struct entry *old, struct entry *e)
+{
+    if (old == e) return e;
+    replace_address(db->keys, (uintptr_t)old, e, key->hash);
+    if (e->has_expiry) replace_address(db->expires, (uintptr_t)old, e, key->hash);
+    return e;
+}
+
+struct entry *db_resize_packed(struct db *db, const struct key *key, struct entry *e, size_t size, uint8_t **bytes)
+{
+    return settle_move(db, key, e, entry_resize_packed(e, size, bytes));
+}
+
+struct entry *db_become_object(struct db *db, const struct key *key, struct entry *e, enum value_encoding encoding,
+                               void *object)
+{
+    return settle_move(db, key, e, entry_become_object(e, encoding, object));
+}
+
 void db_insert(struct db *db, struct entry *e, uint64_t hash)
 {
     if (entry_clock(e) == 0) stamp(db, e);
     hashtable_insert(db->keys, e, hash);
     if (e->has_expiry) hashtable_insert(db->expires, e, hash);
+    field_expiry_note(db, e, hash, true);
 }
 
 bool db_put(struct db *db, struct entry *e, uint64_t hash)
@@ -433,6 +469,7 @@ bool db_put(struct db *db, struct entry *e, uint64_t hash)
     *slot = e;
     if (entry_clock(e) == 0) stamp(db, e);
     if (e->has_expiry) hashtable_insert(db->expires, e, hash);
+    field_expiry_note(db, e, hash, true);
     discard(db, old);
     return true;
 }

@@ -33,6 +33,7 @@ struct keyspace_stats {
     uint64_t hits, misses;
     uint64_t expired_keys;      /* lazily and actively removed */
     uint64_t lazyfreed_objects; /* values given to the background */
+    uint64_t expired_fields;    /* of hashes */
 };
 
 struct keyspace_hooks {
@@ -40,6 +41,8 @@ struct keyspace_hooks {
     /* A key was removed because its time had come; name is valid during the call, which must not change the
      * keyspace. */
     void (*on_expired)(void *ctx, struct db *db, struct slice name);
+    /* The active cycle removed fields of a hash, and the key with the last one. The same rules. */
+    void (*on_fields_expired)(void *ctx, struct db *db, struct slice name, size_t fields, bool is_gone);
 };
 
 /* --- the keyspace --- */
@@ -101,6 +104,10 @@ struct entry *db_set_blob(struct db *db, const struct key *key, struct blob *val
 struct entry *db_set_int(struct db *db, const struct key *key, struct entry *e, int64_t value);
 struct entry *db_make_writable(struct db *db, const struct key *key, struct entry *e, size_t len, char **bytes);
 struct entry *db_set_expiry(struct db *db, const struct key *key, struct entry *e, int64_t expire_at_ms);
+/* Of a packed collection; see entry_resize_packed and entry_become_object. No table walk when the entry stays. */
+struct entry *db_resize_packed(struct db *db, const struct key *key, struct entry *e, size_t size, uint8_t **bytes);
+struct entry *db_become_object(struct db *db, const struct key *key, struct entry *e, enum value_encoding encoding,
+                               void *object);
 /* Puts a new entry in (takes it over). The key must be absent. An access clock of 0 becomes the present one. */
 void db_insert(struct db *db, struct entry *e, uint64_t hash);
 /* Puts an entry in as db_insert does, over one with the same key, which is freed (lazily when large). True when there
@@ -128,6 +135,10 @@ struct expire_progress {
  * those past their time; less when it comes to the end of every index, where the next call begins again. Cron
  * calls it until its time or the work is spent: when few of the examined ones were expired. */
 struct expire_progress keyspace_expire_step(struct keyspace *ks, int64_t now_ms, size_t max_entries);
+/* Removes fields of hashes past their time, up to `max`, a part of a hash at a time, the databases in turns. Returns how many; 0:
+ * none is due. */
+size_t keyspace_expire_fields_step(struct keyspace *ks, int64_t now_ms, size_t max);
+size_t db_field_expiry_count(const struct db *db); /* hashes with a field that expires */
 /* Average TTL in ms of the volatile keys, sampled by the active cycle; 0 when there are none. */
 int64_t db_average_ttl_ms(const struct db *db);
 

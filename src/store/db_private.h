@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bodies of the keyspace and its databases, for db.c and expire.c only.
+ * The bodies of the keyspace and its databases, for the modules of this folder only.
  *
  * Invariants:
  *   1. `expires` holds exactly the entries of `keys` that have an expiry, the same pointers.
@@ -16,6 +16,7 @@
 struct db {
     struct hashtable *keys;
     struct hashtable *expires;
+    struct field_expiry *field_expiry; /* NULL until a field of a hash expires */
     struct keyspace *ks;
     unsigned index;
     uint64_t expire_cursor; /* of the active cycle in `expires` */
@@ -38,6 +39,7 @@ struct keyspace {
     unsigned db_count;
     unsigned rehash_next; /* table to look at first: 2 * database, + 1 for its expires */
     unsigned expire_next; /* database to look at first */
+    unsigned field_expire_next;
     uint64_t expire_round;
     struct expire_batch batch;
     struct db dbs[];

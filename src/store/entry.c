@@ -18,13 +18,17 @@
  *   ENCODING_INT      in place, an int64_t; value_len is 8
  *   ENCODING_EMBSTR   in place, value_len bytes, as they were set
  *   ENCODING_RAW      in place and changed since it was set, or a blob behind the pointer; value_len is 0 then
+ *   ENCODING_LISTPACK, ENCODING_INTSET, ENCODING_LISTPACK_EX
+ *                     in place up to ENTRY_INLINE_PACKED_MAX bytes, or a blob behind the pointer
+ *   ENCODING_QUICKLIST, ENCODING_HASHTABLE, ENCODING_SKIPLIST
+ *                     an object behind the pointer, which only its type's module looks into
  *
  * The size of the allocation is not stored: it is the size class of what the header implies, and always asked for
  * as the whole class. So a value may change within its class without the allocator, and freeing passes the right size.
  *
  * Invariants:
  *   1. has_long_key: key_len is 0 and the long length is over KEY_LEN_MAX.
- *   2. has_pointer: value_len is 0, and the encoding of a string is RAW.
+ *   2. has_pointer: value_len is 0, and the encoding of a string is RAW. An object always has one.
  *   3. A string in place is at most ENTRY_INLINE_VALUE_MAX bytes; an EMBSTR is never the canonical text of an integer,
  *      unless it was made by entry_new_text.
  */
@@ -34,16 +38,19 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/worker.h"
+#include "store/value.h"
 
 #define KEY_LEN_MAX 4095u
 #define INT_BYTES 8u
 /* Freeing more than this is felt by the command that does it. */
 #define SLOW_TO_FREE_BYTES ((size_t)1 << 20)
 #define GROWTH_MAX_BYTES ((size_t)1 << 20)
+/* A packed blob comes back into the entry only when it is well below the limit, so that it does not go to and fro. */
+#define PACKED_BACK_BYTES (ENTRY_INLINE_PACKED_MAX / 4 * 3)
 
 _Static_assert(sizeof(void *) == 8, "prefix words are 8 bytes each");
 _Static_assert(offsetof(struct entry, body) == 8, "the header is one word");
-_Static_assert(ENTRY_INLINE_VALUE_MAX <= UINT16_MAX, "value_len has 16 bits");
+_Static_assert(ENTRY_INLINE_VALUE_MAX <= UINT16_MAX && ENTRY_INLINE_PACKED_MAX <= UINT16_MAX, "value_len has 16 bits");
 
 /* --- layout --- */
 
@@ -76,14 +83,7 @@ static inline void put_expiry(struct entry *e, int64_t expire_at_ms)
     if (e->has_expiry) memcpy(e->body, &expire_at_ms, sizeof(expire_at_ms));
 }
 
-static inline void *get_pointer(const struct entry *e)
-{
-    void *p;
-    memcpy(&p, e->body + 8u * (unsigned)e->has_expiry, sizeof(p));
-    return p;
-}
-
-static inline struct blob *get_blob(const struct entry *e) { return e->has_pointer ? get_pointer(e) : NULL; }
+static inline struct blob *get_blob(const struct entry *e) { return e->has_pointer ? entry_pointer(e) : NULL; }
 
 static inline struct slice place_slice(const struct entry *e)
 {
@@ -185,34 +185,48 @@ static void free_blob_lazily(struct blob *b)
 /* The blob a value goes on to live in: without much slack. */
 static struct blob *settle(struct blob *b) { return blob_trim(b, b->len / 8 + 64); }
 
-static struct entry *new_in_place(struct slice key, enum value_encoding encoding, struct slice value,
-                                  int64_t expire_at_ms)
+/* The value's type and encoding. */
+struct kind {
+    enum value_type type;
+    enum value_encoding encoding;
+};
+
+static inline struct kind kind_of(const struct entry *e) { return (struct kind){entry_type(e), entry_encoding(e)}; }
+
+static struct entry *new_in_place(struct slice key, struct kind kind, struct slice value, int64_t expire_at_ms)
 {
-    struct form f = {.encoding = encoding, .has_expiry = has_time(expire_at_ms), .place_bytes = value.len};
-    struct entry *e = make(key, VALUE_STRING, &f);
+    struct form f = {.encoding = kind.encoding, .has_expiry = has_time(expire_at_ms), .place_bytes = value.len};
+    struct entry *e = make(key, kind.type, &f);
     put_expiry(e, expire_at_ms);
     if (value.len > 0) memcpy(value_place(e), value.ptr, value.len);
     return e;
 }
 
-static struct entry *new_with_blob(struct slice key, struct blob *value, int64_t expire_at_ms)
+/* `value`: a blob or an object. */
+static struct entry *new_with_pointer(struct slice key, struct kind kind, void *value, int64_t expire_at_ms)
 {
-    struct form f = {.encoding = ENCODING_RAW, .has_expiry = has_time(expire_at_ms), .has_pointer = true};
-    struct entry *e = make(key, VALUE_STRING, &f);
+    struct form f = {.encoding = kind.encoding, .has_expiry = has_time(expire_at_ms), .has_pointer = true};
+    struct entry *e = make(key, kind.type, &f);
     put_expiry(e, expire_at_ms);
     put_pointer(e, value);
     return e;
 }
 
+static struct entry *new_with_blob(struct slice key, struct blob *value, int64_t expire_at_ms)
+{
+    return new_with_pointer(key, (struct kind){VALUE_STRING, ENCODING_RAW}, value, expire_at_ms);
+}
+
 static struct entry *new_bytes(struct slice key, enum value_encoding encoding, struct slice value, int64_t expire_at_ms)
 {
     if (value.len > ENTRY_INLINE_VALUE_MAX) return new_with_blob(key, blob_copy_of(value), expire_at_ms);
-    return new_in_place(key, encoding, value, expire_at_ms);
+    return new_in_place(key, (struct kind){VALUE_STRING, encoding}, value, expire_at_ms);
 }
 
 struct entry *entry_new_int(struct slice key, int64_t value, int64_t expire_at_ms)
 {
-    return new_in_place(key, ENCODING_INT, SLICE((const char *)&value, INT_BYTES), expire_at_ms);
+    struct kind kind = {VALUE_STRING, ENCODING_INT};
+    return new_in_place(key, kind, SLICE((const char *)&value, INT_BYTES), expire_at_ms);
 }
 
 struct entry *entry_new_string(struct slice key, struct slice value, int64_t expire_at_ms)
@@ -242,9 +256,23 @@ struct entry *entry_new_string_blob(struct slice key, struct blob *value, int64_
 
 struct entry *entry_copy(const struct entry *e, struct slice new_key, int64_t expire_at_ms)
 {
-    ASSERT(entry_type(e) == VALUE_STRING);
-    if (e->has_pointer) return new_with_blob(new_key, blob_copy_of(blob_slice(get_blob(e))), expire_at_ms);
-    return new_in_place(new_key, entry_encoding(e), place_slice(e), expire_at_ms);
+    ASSERT(entry_type(e) == VALUE_STRING || entry_is_packed(e));
+    if (!e->has_pointer) return new_in_place(new_key, kind_of(e), place_slice(e), expire_at_ms);
+    return new_with_pointer(new_key, kind_of(e), blob_copy_of(blob_slice(get_blob(e))), expire_at_ms);
+}
+
+struct entry *entry_new_packed(struct slice key, enum value_type type, enum value_encoding encoding, struct slice bytes,
+                               int64_t expire_at_ms)
+{
+    struct kind kind = {type, encoding};
+    if (bytes.len <= ENTRY_INLINE_PACKED_MAX) return new_in_place(key, kind, bytes, expire_at_ms);
+    return new_with_pointer(key, kind, blob_copy_of(bytes), expire_at_ms);
+}
+
+struct entry *entry_new_object(struct slice key, enum value_type type, enum value_encoding encoding, void *object,
+                               int64_t expire_at_ms)
+{
+    return new_with_pointer(key, (struct kind){type, encoding}, object, expire_at_ms);
 }
 
 struct entry *entry_rekey(struct entry *e, struct slice new_key)
@@ -253,7 +281,7 @@ struct entry *entry_rekey(struct entry *e, struct slice new_key)
     struct entry *n = make(new_key, entry_type(e), &f);
     n->clock = e->clock;
     put_expiry(n, entry_expire_at_ms(e));
-    if (e->has_pointer) put_pointer(n, get_pointer(e));
+    if (e->has_pointer) put_pointer(n, entry_pointer(e));
     memcpy(value_place(n), place_slice(e).ptr, e->value_len);
     mem_free_sized(e, class_of_entry(e));
     return n;
@@ -261,23 +289,20 @@ struct entry *entry_rekey(struct entry *e, struct slice new_key)
 
 /* --- freeing --- */
 
+static inline bool has_blob(const struct entry *e)
+{
+    return e->has_pointer && (entry_type(e) == VALUE_STRING || entry_is_packed(e));
+}
+
 static void free_value(struct entry *e, bool lazily)
 {
     if (!e->has_pointer) return;
-    switch (entry_type(e)) {
-    case VALUE_STRING:
-        if (lazily)
-            free_blob_lazily(get_pointer(e));
-        else
-            blob_free(get_pointer(e));
-        return;
-    case VALUE_LIST:
-    case VALUE_SET:
-    case VALUE_ZSET:
-    case VALUE_HASH:
-    case VALUE_STREAM: break;
-    }
-    UNREACHABLE();
+    if (!has_blob(e))
+        value_free_object(entry_type(e), entry_pointer(e), lazily && value_free_effort(e) > VALUE_LAZY_EFFORT);
+    else if (lazily)
+        free_blob_lazily(entry_pointer(e));
+    else
+        blob_free(entry_pointer(e));
 }
 
 void entry_free(void *e)
@@ -293,7 +318,11 @@ void entry_free_lazily(struct entry *e)
     mem_free_sized(e, class_of_entry(e));
 }
 
-bool entry_is_slow_to_free(const struct entry *e) { return e->has_pointer && is_slow_blob(get_pointer(e)); }
+bool entry_is_slow_to_free(const struct entry *e)
+{
+    if (!e->has_pointer) return false;
+    return has_blob(e) ? is_slow_blob(entry_pointer(e)) : value_free_effort(e) > VALUE_LAZY_EFFORT;
+}
 
 /* --- reading --- */
 
@@ -303,6 +332,12 @@ const char *entry_encoding_name(const struct entry *e)
     case ENCODING_INT: return "int";
     case ENCODING_EMBSTR: return e->value_len <= ENTRY_EMBSTR_MAX ? "embstr" : "raw";
     case ENCODING_RAW: return "raw";
+    case ENCODING_LISTPACK: return "listpack";
+    case ENCODING_INTSET: return "intset";
+    case ENCODING_QUICKLIST: return "quicklist";
+    case ENCODING_HASHTABLE: return "hashtable";
+    case ENCODING_SKIPLIST: return "skiplist";
+    case ENCODING_LISTPACK_EX: return "listpackex";
     }
     UNREACHABLE();
 }
@@ -323,7 +358,7 @@ const char *value_type_name(enum value_type type)
 struct slice entry_string(const struct entry *e, char *scratch)
 {
     int64_t n;
-    if (e->has_pointer) return blob_slice(get_pointer(e));
+    if (e->has_pointer) return blob_slice(entry_pointer(e));
     if (entry_int(e, &n)) return SLICE(scratch, num_format_int64(scratch, n));
     return place_slice(e);
 }
@@ -336,10 +371,9 @@ size_t entry_string_len(const struct entry *e)
     return e->value_len;
 }
 
-size_t entry_memory(const struct entry *e)
-{
-    return class_of_entry(e) + (e->has_pointer ? blob_alloc_bytes(get_pointer(e)) : 0);
-}
+size_t entry_own_bytes(const struct entry *e) { return class_of_entry(e); }
+
+size_t entry_memory(const struct entry *e) { return class_of_entry(e) + value_object_bytes(e, 0); }
 
 static bool string_is_valid(const struct entry *e)
 {
@@ -348,11 +382,18 @@ static bool string_is_valid(const struct entry *e)
     return e->encoding <= ENCODING_RAW && e->value_len <= ENTRY_INLINE_VALUE_MAX;
 }
 
+static bool collection_is_valid(const struct entry *e)
+{
+    if (!entry_is_packed(e)) return e->has_pointer && e->encoding <= ENCODING_SKIPLIST && e->encoding > ENCODING_RAW;
+    if (e->has_pointer) return get_blob(e)->len <= get_blob(e)->cap && get_blob(e)->len > 0;
+    return e->value_len > 0 && e->value_len <= ENTRY_INLINE_PACKED_MAX;
+}
+
 bool entry_is_valid(const struct entry *e)
 {
     if (e->has_long_key && (e->key_len != 0 || entry_key(e).len <= KEY_LEN_MAX)) return false;
     if (e->has_pointer && e->value_len != 0) return false;
-    return entry_type(e) == VALUE_STRING && string_is_valid(e);
+    return entry_type(e) == VALUE_STRING ? string_is_valid(e) : collection_is_valid(e);
 }
 
 /* --- changing --- */
@@ -416,7 +457,7 @@ struct entry *entry_set_expiry(struct entry *e, int64_t expire_at_ms)
 {
     if (has_time(expire_at_ms) != e->has_expiry) {
         struct form f = {entry_encoding(e), has_time(expire_at_ms), e->has_pointer, e->value_len};
-        void *pointer = e->has_pointer ? get_pointer(e) : NULL;
+        void *pointer = e->has_pointer ? entry_pointer(e) : NULL;
         e = reshape(e, &f, e->value_len);
         if (e->has_pointer) put_pointer(e, pointer);
     }
@@ -475,4 +516,75 @@ struct entry *entry_make_writable(struct entry *e, size_t len, char **bytes)
         return e;
     }
     return set_with_blob(e, b, entry_expire_at_ms(e));
+}
+
+/* --- collections --- */
+
+/* The blob of a packed value goes back into the entry. */
+static struct entry *blob_to_place(struct entry *e, struct blob *b, size_t size)
+{
+    int64_t expire_at_ms = entry_expire_at_ms(e);
+    struct form f = {.encoding = entry_encoding(e), .has_expiry = e->has_expiry, .place_bytes = size};
+    e = reshape(e, &f, 0);
+    put_expiry(e, expire_at_ms);
+    memcpy(value_place(e), b->data, size < b->len ? size : b->len);
+    blob_free(b);
+    return e;
+}
+
+static struct entry *place_to_pointer(struct entry *e, enum value_encoding encoding, void *p)
+{
+    int64_t expire_at_ms = entry_expire_at_ms(e);
+    struct form f = {.encoding = encoding, .has_expiry = e->has_expiry, .has_pointer = true};
+    e = reshape(e, &f, 0);
+    put_expiry(e, expire_at_ms);
+    put_pointer(e, p);
+    return e;
+}
+
+static struct entry *resize_packed_blob(struct entry *e, size_t size)
+{
+    struct blob *b = get_blob(e);
+    if (size <= PACKED_BACK_BYTES) return blob_to_place(e, b, size);
+    /* The classes are a fifth apart: growth by steps of them copies each byte a few times only. */
+    b = blob_reserve(b, size);
+    b->len = size;
+    put_pointer(e, blob_trim(b, b->cap / 4));
+    return e;
+}
+
+static struct entry *resize_packed_in_place(struct entry *e, size_t size)
+{
+    int64_t expire_at_ms = entry_expire_at_ms(e);
+    struct form f = {.encoding = entry_encoding(e), .has_expiry = e->has_expiry, .place_bytes = size};
+    e = reshape(e, &f, size < e->value_len ? size : e->value_len);
+    put_expiry(e, expire_at_ms);
+    return e;
+}
+
+struct entry *entry_resize_packed(struct entry *e, size_t size, uint8_t **bytes)
+{
+    ASSERT(entry_is_packed(e));
+    if (e->has_pointer) {
+        e = resize_packed_blob(e, size);
+    } else if (size <= ENTRY_INLINE_PACKED_MAX) {
+        e = resize_packed_in_place(e, size);
+    } else {
+        struct blob *b = blob_new(size);
+        memcpy(b->data, value_place(e), e->value_len);
+        b->len = size;
+        e = place_to_pointer(e, entry_encoding(e), b);
+    }
+    *bytes = e->has_pointer ? (uint8_t *)get_blob(e)->data : (uint8_t *)value_place(e);
+    return e;
+}
+
+struct entry *entry_become_object(struct entry *e, enum value_encoding encoding, void *object)
+{
+    ASSERT(entry_is_packed(e));
+    if (!e->has_pointer) return place_to_pointer(e, encoding, object);
+    blob_free(get_blob(e));
+    e->encoding = encoding;
+    put_pointer(e, object);
+    return e;
 }

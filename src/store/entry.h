@@ -29,6 +29,7 @@ enum value_encoding {
     ENCODING_QUICKLIST,
     ENCODING_HASHTABLE,
     ENCODING_SKIPLIST,
+    ENCODING_LISTPACK_EX, /* a hash whose fields may expire: a listpack of field, value, expiry */
 };
 
 #define ENTRY_NO_EXPIRY (-1)
@@ -56,8 +57,10 @@ static inline bool entry_int(const struct entry *e, int64_t *out);
 /* Length of a string value in bytes, without formatting. */
 size_t entry_string_len(const struct entry *e);
 
-/* Bytes the entry occupies with everything it owns. */
+/* Bytes the entry occupies with everything it owns; large collections are walked. */
 size_t entry_memory(const struct entry *e);
+/* The entry's own allocation alone. */
+size_t entry_own_bytes(const struct entry *e);
 /* True when the invariants of entry.c hold; for tests. */
 bool entry_is_valid(const struct entry *e);
 
@@ -76,14 +79,20 @@ struct entry *entry_new_int(struct slice key, int64_t value, int64_t expire_at_m
 struct entry *entry_new_text(struct slice key, struct slice value, int64_t expire_at_ms);
 /* As entry_new_string, never an integer and always encoded RAW: values that were changed in place. */
 struct entry *entry_new_raw(struct slice key, struct slice value, int64_t expire_at_ms);
-/* A copy under another key, with the access clock 0. */
+/* A copy of a string or a packed collection under another key, with the access clock 0; value_copy copies everything. */
 struct entry *entry_copy(const struct entry *e, struct slice new_key, int64_t expire_at_ms);
 /* The entry under another key: takes `e` over, its value moves without a copy when it is large. */
 struct entry *entry_rekey(struct entry *e, struct slice new_key);
+/* A packed collection: in place up to ENTRY_INLINE_PACKED_MAX bytes, a blob above. */
+struct entry *entry_new_packed(struct slice key, enum value_type type, enum value_encoding encoding, struct slice bytes,
+                               int64_t expire_at_ms);
+/* A collection behind the pointer; takes the object over. */
+struct entry *entry_new_object(struct slice key, enum value_type type, enum value_encoding encoding, void *object,
+                               int64_t expire_at_ms);
 void entry_free(void *e);
 /* As entry_free, but a value that takes long to free goes to the background. */
 void entry_free_lazily(struct entry *e);
-/* True when freeing it takes longer than a command should (a large blob). */
+/* True when freeing it takes longer than a command should: a large blob, a collection of many allocations. */
 bool entry_is_slow_to_free(const struct entry *e);
 
 /* --- changing a value: each may move the entry and returns where it is now; the caller (db.c) puts that into its
@@ -98,6 +107,16 @@ struct entry *entry_set_expiry(struct entry *e, int64_t expire_at_ms); /* ENTRY_
 /* Turns the value into RAW bytes of length `len`: kept as far as they go, zero filled beyond. With growth in mind
  * (capacity is doubled up to 1 MiB more) when it has to grow as a blob. `*bytes` gets the place to write. */
 struct entry *entry_make_writable(struct entry *e, size_t len, char **bytes);
+/* A packed collection of `size` bytes: kept as far as they go, the rest is the caller's to write, at *bytes. */
+struct entry *entry_resize_packed(struct entry *e, size_t size, uint8_t **bytes);
+/* A packed collection becomes an object of the same type; its bytes are gone. Takes the object over. */
+struct entry *entry_become_object(struct entry *e, enum value_encoding encoding, void *object);
+
+/* The bytes of a packed collection. */
+static inline const uint8_t *entry_packed(const struct entry *e);
+/* What stands behind the pointer, of a value that has one: a blob or an object. */
+static inline void *entry_pointer(const struct entry *e);
+static inline bool entry_is_packed(const struct entry *e);
 
 /* --- private part: only for inlining --- */
 
@@ -152,6 +171,25 @@ static inline bool entry_int(const struct entry *e, int64_t *out)
     struct slice key = entry_key(e);
     memcpy(out, key.ptr + key.len, 8);
     return true;
+}
+
+static inline void *entry_pointer(const struct entry *e)
+{
+    void *p;
+    memcpy(&p, e->body + 8u * (unsigned)e->has_expiry, sizeof(p));
+    return p;
+}
+
+static inline bool entry_is_packed(const struct entry *e)
+{
+    return e->encoding == ENCODING_LISTPACK || e->encoding == ENCODING_INTSET || e->encoding == ENCODING_LISTPACK_EX;
+}
+
+static inline const uint8_t *entry_packed(const struct entry *e)
+{
+    if (e->has_pointer) return (const uint8_t *)((const struct blob *)entry_pointer(e))->data;
+    struct slice key = entry_key(e);
+    return (const uint8_t *)key.ptr + key.len;
 }
 
 static inline uint32_t entry_clock(const struct entry *e) { return (uint32_t)e->clock; }

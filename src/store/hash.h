@@ -17,13 +17,16 @@ struct hash_pair {
     int64_t expire_at_ms; /* HASH_NO_EXPIRY: none */
 };
 
-size_t hash_count(const struct entry *e); /* expired fields that are not removed yet are counted, as Redis does */
+size_t hash_count(const struct entry *e); /* expired fields that are not removed yet are counted: what is stored */
+size_t hash_live_count(const struct entry *e, int64_t now_ms); /* those that are not expired: what is seen */
 bool hash_get(const struct entry *e, struct slice field, int64_t now_ms,
               struct item *value); /* valid until the hash changes */
 /* ref->e NULL: a new hash, put into the database (without db: made). True: the field is new. An expiry of the field goes. */
 bool hash_set(struct value_ref *ref, struct slice field, struct slice value, int64_t now_ms);
-bool hash_remove(struct value_ref *ref, struct slice field,
-                 int64_t now_ms); /* an empty hash is taken out (ref->e NULL) */
+/* The same, but an expiry of the field stays: HINCRBY. */
+bool hash_update(struct value_ref *ref, struct slice field, struct slice value, int64_t now_ms);
+/* A hash whose last live field goes is taken out (ref->e NULL). */
+bool hash_remove(struct value_ref *ref, struct slice field, int64_t now_ms);
 
 struct hash_iter {
     const struct entry *e;
@@ -38,6 +41,7 @@ void hash_iter_init(struct hash_iter *it, const struct entry *e, int64_t now_ms)
 bool hash_iter_next(struct hash_iter *it);
 /* A fair random pair that is not expired; false when there is none. */
 bool hash_random(const struct entry *e, struct rng *rng, int64_t now_ms, struct hash_pair *out);
+/* A hash in its packed form comes whole in one step. */
 uint64_t hash_scan(const struct entry *e, uint64_t cursor, int64_t now_ms,
                    void (*fn)(void *ctx, const struct hash_pair *p), void *ctx);
 
@@ -47,7 +51,10 @@ int64_t hash_min_field_expiry(const struct entry *e); /* HASH_NO_EXPIRY: none */
 /* False: no such field. HASH_NO_EXPIRY takes it away. */
 bool hash_set_field_expiry(struct value_ref *ref, struct slice field, int64_t expire_at_ms, int64_t now_ms);
 bool hash_get_field_expiry(const struct entry *e, struct slice field, int64_t now_ms, int64_t *expire_at_ms);
-/* Removes fields past their time, at most `max`; returns how many. An empty hash is taken out. */
+/* Removes fields past their time, at most `max`; returns how many. A hash without a live field is taken out. */
 size_t hash_expire_fields(struct value_ref *ref, int64_t now_ms, size_t max);
+
+/* For tests: walks everything. */
+bool hash_is_valid(const struct entry *e);
 
 #endif

@@ -4,6 +4,7 @@
 #define STORE_LIST_H
 
 #include "ds/item.h"
+#include "ds/quicklist.h"
 #include "store/value.h"
 
 enum list_end { LIST_HEAD, LIST_TAIL };
@@ -16,12 +17,10 @@ struct list_iter {
     const struct entry *e;
     struct item item; /* the current element */
     /* private */
-    void *node;
-    uint8_t *lp;
+    const uint8_t *lp; /* NULL: a quicklist, or nothing left */
     uint32_t at;
-    int64_t left;
     bool backwards;
-    uint8_t *unpacked; /* of a compressed node; freed by deinit */
+    struct quicklist_cursor cursor;
 };
 void list_iter_init(struct list_iter *it, const struct entry *e, int64_t index,
                     bool backwards);       /* index may be negative */
@@ -34,6 +33,8 @@ void list_pop(struct value_ref *ref, enum list_end end, size_t n, void (*fn)(voi
               void *ctx);
 bool list_get(const struct entry *e, int64_t index,
               struct list_iter *it); /* positions `it` on it; the caller deinits. False: out of range */
+/* Before elements are put in: a listpack that would become too large with them becomes a quicklist. */
+void list_make_room(struct value_ref *ref, const struct slice *elements, size_t n);
 bool list_set(struct value_ref *ref, int64_t index, struct slice element);    /* false: out of range */
 void list_trim(struct value_ref *ref, int64_t keep_from, int64_t keep_count); /* within range */
 /* LREM: up to n equal ones (0: all) from the head, or from the tail. Returns how many. */

@@ -36,6 +36,12 @@ struct value_ref {
     struct entry *e; /* NULL: the key is absent */
 };
 
+/* For a ref whose key is absent: an empty collection in its smallest encoding, put into the database (without db: made). */
+void value_create(struct value_ref *ref, enum value_type type);
+/* Takes the key out of its database and frees the value, lazily when that takes long: a collection that became empty.
+ * ref->e is NULL then. */
+void value_drop(struct value_ref *ref);
+
 /* An entry of its own with an empty collection in its smallest encoding; put it into a database with db_insert/db_put when it holds something. */
 struct entry *value_new_empty(struct slice key, enum value_type type, int64_t expire_at_ms);
 /* From bytes that are valid for the type (already validated): listpack or intset. */
@@ -52,6 +58,9 @@ void *value_object(const struct entry *e);
 /* Replaces packed bytes by an object (conversion to the large encoding); the packed bytes are gone then. */
 void value_become_object(struct value_ref *ref, enum value_encoding encoding, void *object);
 
+/* Replaces packed bytes by others, which do not point into the same value: an intset that becomes a listpack. */
+void value_become_packed(struct value_ref *ref, enum value_encoding encoding, struct slice bytes);
+
 /* Elements: list length, set and zset cardinality, hash fields. 1 for a string. */
 size_t value_count(const struct entry *e);
 /* A deep copy under another key. */
@@ -59,6 +68,8 @@ struct entry *value_copy(const struct entry *e, struct slice new_key, int64_t ex
 /* What freeing costs, in allocations: over VALUE_LAZY_EFFORT it goes to the background. */
 #define VALUE_LAZY_EFFORT 64
 size_t value_free_effort(const struct entry *e);
+/* For entry.c: frees an object, at once or in the background. */
+void value_free_object(enum value_type type, void *object, bool lazily);
 /* Bytes beyond the entry's own allocation; samples: elements looked at in large collections (0: all). */
 size_t value_object_bytes(const struct entry *e, size_t samples);
 

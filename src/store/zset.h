@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "ds/item.h"
+#include "ds/ranktree.h"
 #include "store/value.h"
 
 struct zset_element {
@@ -19,6 +20,17 @@ size_t zset_count(const struct entry *e);
 bool zset_score(const struct entry *e, struct slice member, double *score);
 /* Inserts or updates. ref->e NULL: a new one, put into the database (without db: made). True: the member is new. score is not NaN. */
 bool zset_set(struct value_ref *ref, struct slice member, double score);
+/* A look-up that a zset_set_found may follow, which is cheaper than zset_score and zset_set. Valid until the set changes. */
+struct zset_found {
+    bool is_there;
+    double score; /* when it is there */
+    /* private */
+    uint64_t hash;
+    struct ranked *element;
+    uint32_t at;
+};
+void zset_find(const struct value_ref *ref, struct slice member, struct zset_found *found); /* ref->e may be NULL */
+bool zset_set_found(struct value_ref *ref, struct slice member, double score, const struct zset_found *found);
 bool zset_remove(struct value_ref *ref, struct slice member); /* an empty one is taken out (ref->e NULL) */
 
 /* --- ranges --- */
@@ -41,10 +53,9 @@ struct zset_iter {
     const struct entry *e;
     struct zset_element element;
     /* private */
-    void *leaf;
+    struct ranktree_iter order;
     uint32_t at;
-    unsigned slot;
-    bool backwards, started;
+    bool backwards;
 };
 void zset_iter_init(struct zset_iter *it, const struct entry *e, size_t rank, bool backwards);
 bool zset_iter_next(struct zset_iter *it);
@@ -54,7 +65,10 @@ void zset_remove_ranks(struct value_ref *ref, size_t first, size_t count,
 void zset_random(const struct entry *e, struct rng *rng, struct zset_element *out); /* fair */
 uint64_t zset_scan(const struct entry *e, uint64_t cursor, void (*fn)(void *ctx, const struct zset_element *el),
                    void *ctx);
-/* Room for so many members at once: RDB, STORE commands. */
+/* The set will have so many members in all: past the limits of the packed form it takes the large one at once, with room. For an absent key
+ * (ref->e NULL) without a database it makes the set; with one it does nothing, since a database holds no empty set. Also makes a packed
+ * value that a file brought conform to the limits. */
 void zset_expect(struct value_ref *ref, size_t count, size_t longest_member);
+bool zset_is_valid(const struct entry *e); /* walks everything; for tests */
 
 #endif

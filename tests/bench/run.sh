@@ -8,6 +8,9 @@
 #   save      SAVE and load of 5 M strings
 #   fork      latest_fork_usec at 1 GiB resident, first and third snapshot, writes between
 #   latency   SETs while a BGSAVE runs
+#   types     server CPU per request: lists, sets, hashes, sorted sets, MSET
+#   typesmem  resident bytes per key of small collections, 250 k keys; per element of one with 1 M
+#   typessave SAVE and load of 1.9 M keys: strings and small collections
 # Figures are medians of ROUNDS (3) rounds in which the servers take turns. Everything runs on unix sockets or 127.0.0.1 in a
 # temporary folder; every process started here is ended here.
 set -euo pipefail
@@ -93,7 +96,9 @@ cpu_of() {
     awk -v d=$((after - before)) -v n="$requests" 'BEGIN {printf "%.1f\n", d / n}'
 }
 
-# compare LABEL GOAL REQUESTS ARGS...: rounds in turn, a row of the table.
+# compare LABEL GOAL REQUESTS ARGS...: rounds in turn, a row of the table. PREPARE, a command that takes the server's name, is called
+# before each measurement.
+PREPARE=:
 compare() {
     local label=$1 goal=$2 requests=$3 round name
     shift 3
@@ -101,6 +106,7 @@ compare() {
     for ((round = 1; round <= ROUNDS; round++)); do
         for name in $CPU_SERVERS; do
             say "$label: round $round of $ROUNDS, $name"
+            $PREPARE "$name"
             cpu_of "$name" "$requests" "$@" >>"$WORK/figures.$name"
         done
     done
@@ -140,9 +146,50 @@ part_cpu() {
     stop floor
 }
 
+empty() { cli "$1" FLUSHALL >/dev/null; }
+fill_list() { empty "$1" && "$TOOLS/populate" "$WORK/$1/s" list "$LIST_LENGTH"; }
+
+part_types() {
+    local n64 n16 name
+    n64=$(scaled 2000000) n16=$(scaled 200000)
+    CPU_SERVERS="redis keepsake"
+    start redis
+    start keepsake
+    heading "server CPU per request, collections, 50 clients"
+    PREPARE=empty
+    compare "SADD -P 64, 1 M random members" ">= 1.8x" "$n64" -P 64 -c 50 -r 1000000 SADD myset element:__rand_int__
+    compare "SADD -P 64, 100 k random keys" ">= 1.8x" "$n64" -P 64 -c 50 -r 100000 SADD set:__rand_int__ element:__rand_int__
+    compare "HSET -P 64, 1 M random fields" ">= 1.8x" "$n64" -P 64 -c 50 -r 1000000 HSET myhash element:__rand_int__ xxx
+    compare "HSET -P 64, 100 k random keys" ">= 1.8x" "$n64" -P 64 -c 50 -r 100000 HSET hash:__rand_int__ element:__rand_int__ xxx
+    compare "ZADD -P 64, one set growing to 1 M" ">= 2.5x" "$n64" -P 64 -c 50 -r 1000000 ZADD myzset __rand_int__ element:__rand_int__
+    compare "LPUSH -P 64" ">= 1.3x" "$n64" -P 64 -c 50 LPUSH mylist xxx
+    LIST_LENGTH=$n64 PREPARE=fill_list
+    compare "RPOP -P 64" ">= 1.3x" "$n64" -P 64 -c 50 RPOP mylist
+    LIST_LENGTH=1000
+    compare "LRANGE_100 -P 16" ">= 1.3x" "$n16" -P 16 -c 50 LRANGE mylist 0 99
+    PREPARE=:
+    compare "MSET of 10 -P 16" ">= 2x" "$n16" -P 16 -c 50 -r 1000000 -d 3 -t mset
+    compare "MSET of 10" ">= 2x" "$n16" -c 50 -r 1000000 -d 3 -t mset
+    for name in redis keepsake; do
+        say "filling $name"
+        empty "$name"
+        "$TOOLS/populate" "$WORK/$name/s" ranks "$(scaled 1000000)"
+        "$TOOLS/populate" "$WORK/$name/s" sets 200000
+        "$TOOLS/populate" "$WORK/$name/s" bigset 10000
+    done
+    clear_say
+    local members
+    members=$(scaled 1000000)
+    compare "ZRANGEBYSCORE of 10, 1 M members, -P 16" ">= 2x" "$n16" -P 16 -c 50 -r "$members" ZRANGEBYSCORE ranks __rand_int__ +inf LIMIT 0 10
+    compare "ZRANK, 1 M members, -P 16" ">= 2x" "$n16" -P 16 -c 50 -r "$members" ZRANK ranks element:__rand_int__
+    compare "SINTER of two 100 k sets" ">= 2x" "$(scaled 100)" -c 1 SINTER set:a set:b
+    compare "SMEMBERS of 10 k" ">= 1.5x" "$(scaled 2000)" -c 10 SMEMBERS big
+    stop redis
+    stop keepsake
+}
+
 memory_of() {
-    local name=$1 shape=$2 before after count
-    count=$(scaled 1000000)
+    local name=$1 shape=$2 count=$3 before after
     start "$name"
     before=$(rss_bytes "$name")
     "$TOOLS/populate" "$WORK/$name/s" "$shape" "$count"
@@ -152,33 +199,52 @@ memory_of() {
     awk -v d=$((after - before)) -v n="$count" 'BEGIN {printf "%.1f\n", d / n}'
 }
 
+# memory_row LABEL SHAPE COUNT GOAL
+memory_row() {
+    local redis keepsake
+    say "memory: $1"
+    redis=$(memory_of redis "$2" "$3")
+    keepsake=$(memory_of keepsake "$2" "$3")
+    clear_say
+    printf '| %s | %s | %s | %sx less | %s |\n' "$1" "$redis" "$keepsake" "$(ratio "$redis" "$keepsake")" "$4"
+}
+
 part_memory() {
+    local count
+    count=$(scaled 1000000)
     heading "resident bytes per key, 1 M keys"
-    local label shape goal redis keepsake
-    while IFS='|' read -r label shape goal; do
-        say "memory: $label"
-        redis=$(memory_of redis "$shape")
-        keepsake=$(memory_of keepsake "$shape")
-        clear_say
-        printf '| %s | %s | %s | %sx less | %s |\n' "$label" "$redis" "$keepsake" "$(ratio "$redis" "$keepsake")" "$goal"
-    done <<'ROWS'
-16 B key + 8 B value|16+8|<= 50
-20 B key + 64 B value|20+64|<= 114
-16 B key + 32 B value with TTL|ttl|<= 98
-ROWS
+    memory_row "16 B key + 8 B value" 16+8 "$count" "<= 50"
+    memory_row "20 B key + 64 B value" 20+64 "$count" "<= 114"
+    memory_row "16 B key + 32 B value with TTL" ttl "$count" "<= 98"
+}
+
+part_typesmem() {
+    local count
+    count=$(scaled 250000)
+    heading "resident bytes per key, 250 k keys"
+    memory_row "hash of 5 small fields" hash5 "$count" "<= 120"
+    memory_row "set of 5 ints" set5 "$count" "<= 72"
+    memory_row "zset of 5" zset5 "$count" "<= 88"
+    memory_row "list of 5" list5 "$count" "<= 104"
+    count=$(scaled 1000000)
+    heading "resident bytes per element, one key of 1 M 16-byte members"
+    memory_row "set" bigset "$count" ">= 1.43x less"
+    memory_row "hash" bighash "$count" ">= 1.43x less"
+    memory_row "zset" bigzset "$count" ">= 1.43x less"
 }
 
 seconds_now() { date +%s.%N; }
 elapsed() { awk -v a="$1" -v b="$(seconds_now)" 'BEGIN {printf "%.3f\n", b - a}'; }
 
-part_save() {
-    local name round count started
-    count=$(scaled 5000000)
+# save_rows SHAPE COUNT: rows of SAVE and of loading what was saved.
+save_rows() {
+    local shape=$1 count=$2 name round started
     rm -f "$WORK"/figures.*
     for name in redis keepsake; do
+        rm -f "$WORK/$name/dump.rdb"
         start "$name" no
-        say "filling $name with $count strings"
-        "$TOOLS/populate" "$WORK/$name/s" mixed "$count"
+        say "filling $name with $count keys"
+        "$TOOLS/populate" "$WORK/$name/s" "$shape" "$count"
         for ((round = 1; round <= ROUNDS; round++)); do
             say "SAVE: round $round, $name"
             started=$(seconds_now)
@@ -187,7 +253,7 @@ part_save() {
         done
         stop "$name"
     done
-    # Each loads the file that it wrote, and ours theirs too: loading is measured by the server's own log line.
+    # Each loads the file that it wrote: loading is measured by the server's own log line.
     for ((round = 1; round <= ROUNDS; round++)); do
         for name in redis keepsake; do
             say "load: round $round, $name"
@@ -200,7 +266,7 @@ part_save() {
         done
     done
     clear_say
-    heading "5 M strings, half 8 B, half 64 B compressible"
+    rm -f "$WORK"/*/dump.rdb
     local what redis keepsake goal
     for what in save load; do
         redis=$(median <"$WORK/figures.$what.redis")
@@ -208,6 +274,16 @@ part_save() {
         [ $what = save ] && goal='>= 4x' || goal='>= 3x'
         printf '| %s | %s s | %s s | %sx faster | %s |\n' "${what^^}" "$redis" "$keepsake" "$(ratio "$redis" "$keepsake")" "$goal"
     done
+}
+
+part_save() {
+    heading "5 M strings, half 8 B, half 64 B compressible"
+    save_rows mixed "$(scaled 5000000)"
+}
+
+part_typessave() {
+    heading "1 M short strings, 0.5 M 64 B strings, 100 k each of hash, set, zset, list of 5"
+    save_rows types "$(scaled 1900000)"
 }
 
 info() { cli "$1" INFO | tr -d '\r' | sed -n "s/^$2://p"; }
@@ -285,5 +361,5 @@ part_latency() {
 
 printf 'Keepsake beside %s\n' "$(redis-server --version | awk '{print $3}')"
 printf 'machine: %s cores, kernel %s, huge pages: %s\n' "$(nproc)" "$(uname -r)" "$(cat /sys/kernel/mm/transparent_hugepage/enabled)"
-[ $# -gt 0 ] || set -- cpu memory save fork latency
+[ $# -gt 0 ] || set -- cpu memory save fork latency types typesmem typessave
 for part in "$@"; do "part_$part"; done

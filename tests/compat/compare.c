@@ -18,11 +18,23 @@ struct compare compare_rule(const char *command, const char *subcommand)
         {"keys", NULL, {COMPARE_SORTED, 0}},
         {"scan", NULL, {COMPARE_KIND, 0}}, /* order and cursors are each server's own */
         {"randomkey", NULL, {COMPARE_KIND, 0}},
+        {"hgetall", NULL, {COMPARE_SORTED, 0}},
+        {"hkeys", NULL, {COMPARE_SORTED, 0}},
+        {"hvals", NULL, {COMPARE_SORTED, 0}},
+        {"hscan", NULL, {COMPARE_KIND, 0}},
+        {"hrandfield", NULL, {COMPARE_KIND, 0}},
         {"ttl", NULL, {COMPARE_NEAR, APART_S}},
         {"pttl", NULL, {COMPARE_NEAR, APART_S * 1000}},
         {"expiretime", NULL, {COMPARE_NEAR, APART_S}},
         {"pexpiretime", NULL, {COMPARE_NEAR, APART_S * 1000}},
         {"object", "idletime", {COMPARE_NEAR, APART_S}},
+        {"smembers", NULL, {COMPARE_SORTED, 0}},
+        {"sinter", NULL, {COMPARE_SORTED, 0}},
+        {"sunion", NULL, {COMPARE_SORTED, 0}},
+        {"sdiff", NULL, {COMPARE_SORTED, 0}},
+        {"spop", NULL, {COMPARE_SORTED, 0}}, /* families take all members or none */
+        {"srandmember", NULL, {COMPARE_COUNT, 0}},
+        {"sscan", NULL, {COMPARE_KIND, 0}},
         {"memory", "usage", {COMPARE_KIND, 0}},
         {"time", NULL, {COMPARE_KIND, 0}},
         {"info", NULL, {COMPARE_KIND, 0}},
@@ -102,6 +114,14 @@ static bool is_same_kind(const char *a, size_t a_len, const char *b, size_t b_le
     return a[0] == b[0] && (a[1] == '-') == (b[1] == '-');
 }
 
+/* Up to the end of the first line, in which an aggregate has its length. */
+static bool is_same_count(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    if (strchr("*~%", a[0]) == NULL) return is_same_kind(a, a_len, b, b_len);
+    const char *a_end = memchr(a, '\n', a_len), *b_end = memchr(b, '\n', b_len);
+    return a_end != NULL && b_end != NULL && is_same(a, (size_t)(a_end - a), b, (size_t)(b_end - b));
+}
+
 bool compare_replies(struct compare c, const char *a, size_t a_len, const char *b, size_t b_len)
 {
     switch (c.how) {
@@ -109,6 +129,7 @@ bool compare_replies(struct compare c, const char *a, size_t a_len, const char *
     case COMPARE_SORTED: return is_same_sorted(a, a_len, b, b_len);
     case COMPARE_NEAR: return is_same(a, a_len, b, b_len) || is_near(a, b, c.tolerance);
     case COMPARE_KIND: return is_same_kind(a, a_len, b, b_len);
+    case COMPARE_COUNT: return is_same_count(a, a_len, b, b_len);
     case COMPARE_NOTHING: return true;
     }
     return false;

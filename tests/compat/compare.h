@@ -11,6 +11,7 @@ enum compare_how {
     COMPARE_SORTED, /* arrays, sets and maps with the same elements in any order */
     COMPARE_NEAR,   /* integers no further apart than `tolerance`; negative ones are the same */
     COMPARE_KIND,   /* the type of the reply, and whether it is null */
+    COMPARE_COUNT,  /* the same, and how many elements an aggregate has */
     COMPARE_NOTHING,
 };
 

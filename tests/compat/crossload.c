@@ -18,6 +18,68 @@ static char *ask(struct side *s, const char *line)
     return wire_command(&s->wire, line, &reply, &len) ? strndup(reply, len) : NULL;
 }
 
+/* --- collections on both sides of every threshold --- */
+
+enum element_form { FORM_INTEGER, FORM_TEXT, FORM_LONG, FORM_REPETITIVE, FORMS };
+
+static void append_arg(struct bytes *request, const char *text)
+{
+    size_t len = strlen(text);
+    bytes_appendf(request, "$%zu\r\n", len);
+    bytes_append(request, text, len);
+    bytes_append(request, "\r\n", 2);
+}
+
+static void append_element(struct bytes *request, enum element_form form, int i)
+{
+    char text[512];
+    switch (form) {
+    case FORM_INTEGER: snprintf(text, sizeof(text), "%lld", (long long)i * i * (i % 2 ? -100003 : 17)); break;
+    case FORM_TEXT: snprintf(text, sizeof(text), "element %d", i); break;
+    case FORM_LONG: snprintf(text, sizeof(text), "%d%0*d", i, i == 3 ? 300 : 20, i); break;
+    case FORM_REPETITIVE:
+    case FORMS: snprintf(text, sizeof(text), "%d:%064d", i, i % 3); break;
+    }
+    append_arg(request, text);
+}
+
+static void append_score(struct bytes *request, int i)
+{
+    static const char *const scores[] = {"1",    "-2.5",  "0.1", "1e300", "-inf", "inf", "4503599627370497",
+                                         "1e17", "5e-324"};
+    char text[32];
+    snprintf(text, sizeof(text), "%d", i);
+    append_arg(request, i < (int)(sizeof(scores) / sizeof(scores[0])) ? scores[i] : text);
+}
+
+/* `n` elements in one command. */
+static void add_collection(struct side *s, const char *command, enum element_form form, int n)
+{
+    bool is_hash = strcmp(command, "HSET") == 0, is_zset = strcmp(command, "ZADD") == 0;
+    struct bytes request = {0};
+    char key[64];
+    snprintf(key, sizeof(key), "%s:%d:%d", command, (int)form, n);
+    bytes_appendf(&request, "*%d\r\n", 2 + n * (is_hash || is_zset ? 2 : 1));
+    append_arg(&request, command);
+    append_arg(&request, key);
+    for (int i = 0; i < n; i++) {
+        if (is_zset) append_score(&request, i);
+        append_element(&request, form, i);
+        if (is_hash) append_element(&request, (enum element_form)((form + 1) % FORMS), i);
+    }
+    (void)wire_exchange(&s->wire, request.ptr, request.len, 1);
+    bytes_free(&request);
+}
+
+static void fill_collections(struct side *s)
+{
+    static const char *const commands[] = {"RPUSH", "SADD", "HSET", "ZADD"};
+    static const int counts[] = {1, 2, 5, 127, 128, 129, 511, 512, 513, 3000};
+    for (size_t c = 0; c < sizeof(commands) / sizeof(commands[0]); c++)
+        for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++)
+            for (int form = 0; form < FORMS; form++) add_collection(s, commands[c], (enum element_form)form, counts[n]);
+}
+
 static void side_fill(struct side *s, unsigned long seed)
 {
     struct bytes request = {0};
@@ -32,6 +94,7 @@ static void side_fill(struct side *s, unsigned long seed)
         gen_deinit(&g);
     }
     bytes_free(&request);
+    fill_collections(s);
     /* Everything is written in some form: many databases, far expiries, all lengths where forms change. */
     for (int i = 0; i < 300; i++) {
         char *line;
@@ -54,10 +117,16 @@ static void compare_text(struct pair *p, const char *what, const char *before, c
         pair_fail(p, "%s: %s before, %s after", what, before, after);
 }
 
+struct way {
+    const char *name, *writer, *reader;
+    const char *before_save; /* a command for the writer; may be NULL */
+};
+
 /* A server of its own for each end: the writer's folder becomes the reader's. */
-static void one_way(struct pair *p, const char *name, const char *writer, const char *reader, unsigned long seed)
+static void one_way(struct pair *p, const struct way *w, unsigned long seed)
 {
-    pair_begin(p, name, 2);
+    const char *writer = w->writer, *reader = w->reader;
+    pair_begin(p, w->name, 2);
     struct side s = {.name = "the writer", .wire.fd = -1};
     process_prepare(&s.process);
     if (!side_start(&s, writer)) {
@@ -65,6 +134,9 @@ static void one_way(struct pair *p, const char *name, const char *writer, const 
     } else {
         wire_init(&s.wire, process_connect(&s.process));
         side_fill(&s, seed);
+        char *prepared = ask(&s, w->before_save ? w->before_save : "PING");
+        compare_text(p, w->before_save ? w->before_save : "PING", w->before_save ? "+OK\r\n" : "+PONG\r\n", prepared);
+        free(prepared);
         char *saved = ask(&s, "SAVE"), *digest = ask(&s, "DEBUG DIGEST"), *size = ask(&s, "DBSIZE");
         compare_text(p, "SAVE", "+OK\r\n", saved);
         wire_close(&s.wire);
@@ -99,7 +171,15 @@ static void one_way(struct pair *p, const char *name, const char *writer, const 
 
 void crossload_run(struct pair *p, unsigned long seed)
 {
-    one_way(p, "redis-server saves, keepsake loads", process_judge_path(), process_server_path(), seed);
-    one_way(p, "keepsake saves, redis-server loads", process_server_path(), process_judge_path(), seed + 1);
-    one_way(p, "keepsake saves, keepsake loads", process_server_path(), process_server_path(), seed + 2);
+    const char *judge = process_judge_path(), *ours = process_server_path();
+    const struct way ways[] = {
+        {"redis-server saves, keepsake loads", judge, ours, NULL},
+        {"keepsake saves, redis-server loads", ours, judge, NULL},
+        {"keepsake saves, keepsake loads", ours, ours, NULL},
+        {"keepsake saves version 6, redis-server loads", ours, judge, "CONFIG SET rdb-version 6"},
+        {"keepsake saves version 8, redis-server loads", ours, judge, "CONFIG SET rdb-version 8"},
+        {"keepsake saves version 10, redis-server loads", ours, judge, "CONFIG SET rdb-version 10"},
+        {"keepsake saves version 12, keepsake loads", ours, ours, "CONFIG SET rdb-version 12"},
+    };
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) one_way(p, &ways[i], seed + i);
 }

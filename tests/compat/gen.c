@@ -11,8 +11,19 @@
 
 #define KEYS 24
 
-const struct gen_family gen_families[] = {
-    {"strings", gen_strings}, {"bitmaps", gen_bitmaps}, {"keys", gen_keys}, {"expiry", gen_expiry}, {NULL, NULL}};
+const struct gen_family gen_families[] = {{"strings", gen_strings},
+                                          {"lists", gen_lists},
+                                          {"bitmaps", gen_bitmaps},
+                                          {"keys", gen_keys},
+                                          {"expiry", gen_expiry},
+                                          {"hll", gen_hll},
+                                          {"sort", gen_sort},
+                                          {"types", gen_types},
+                                          {"hashes", gen_hashes},
+                                          {"sets", gen_sets},
+                                          {"zsets", gen_zsets},
+                                          {"geo", gen_geo},
+                                          {NULL, NULL}};
 
 void gen_init(struct gen *g, uint64_t seed) { *g = (struct gen){.state = seed}; }
 

@@ -23,6 +23,10 @@ void gen_value(struct gen *g);
 void gen_int(struct gen *g);
 
 typedef void gen_family_fn(struct gen *g);
-gen_family_fn gen_strings, gen_bitmaps, gen_keys, gen_expiry;
+gen_family_fn gen_strings, gen_lists, gen_bitmaps, gen_keys, gen_expiry;
+gen_family_fn gen_zsets, gen_geo;
+gen_family_fn gen_hashes;
+gen_family_fn gen_hll, gen_sort, gen_types;
+gen_family_fn gen_sets;
 
 #endif

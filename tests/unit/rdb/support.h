@@ -19,6 +19,11 @@
 #include "base/num.h"
 #include "base/rng.h"
 #include "store/db.h"
+#include "store/hash.h"
+#include "store/list.h"
+#include "store/set.h"
+#include "store/value.h"
+#include "store/zset.h"
 
 #define NOW_MS INT64_C(1700000000000)
 #define TEST_DATABASES 16
@@ -43,11 +48,118 @@ static inline bool holds_text(struct keyspace *ks, unsigned db, struct slice nam
     return e && slice_eq(entry_string(e, digits), value);
 }
 
+/* --- values as text: the same exactly when they are --- */
+
+#define EVERY_FIELD_MS (-1) /* a time at which no field has expired */
+
+static inline int compare_lines(const void *a, const void *b)
+{
+    const struct buf *x = a, *y = b;
+    int order = memcmp(x->data, y->data, x->len < y->len ? x->len : y->len);
+    return order ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+/* One line an element; those without an order are sorted. */
+struct lines {
+    struct buf *line;
+    size_t count, cap;
+};
+
+static inline struct buf *new_line(struct lines *l)
+{
+    if (l->count == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 16;
+        l->line = mem_realloc(l->line, l->cap * sizeof(*l->line));
+    }
+    l->line[l->count] = BUF_INIT;
+    return &l->line[l->count++];
+}
+
+static inline void append_item(struct buf *b, const struct item *i)
+{
+    char digits[NUM_INT64_CHARS];
+    buf_append_quoted(b, item_slice(i, digits));
+}
+
+static inline void list_lines(struct lines *l, const struct entry *e)
+{
+    struct list_iter it;
+    list_iter_init(&it, e, 0, false);
+    while (list_iter_next(&it)) append_item(new_line(l), &it.item);
+    list_iter_deinit(&it);
+}
+
+static inline void set_lines(struct lines *l, const struct entry *e)
+{
+    struct set_iter it;
+    set_iter_init(&it, e);
+    while (set_iter_next(&it)) append_item(new_line(l), &it.item);
+}
+
+static inline void hash_lines(struct lines *l, const struct entry *e)
+{
+    struct hash_iter it;
+    hash_iter_init(&it, e, EVERY_FIELD_MS);
+    while (hash_iter_next(&it)) {
+        struct buf *line = new_line(l);
+        append_item(line, &it.pair.field);
+        buf_append_char(line, '=');
+        append_item(line, &it.pair.value);
+        if (it.pair.expire_at_ms != HASH_NO_EXPIRY) buf_printf(line, "@%lld", (long long)it.pair.expire_at_ms);
+    }
+}
+
+static inline void zset_lines(struct lines *l, const struct entry *e)
+{
+    struct zset_iter it;
+    zset_iter_init(&it, e, 0, false);
+    while (zset_iter_next(&it)) {
+        struct buf *line = new_line(l);
+        append_item(line, &it.element.member);
+        buf_printf(line, "=%.17g", it.element.score);
+    }
+}
+
+/* Type, expiry and contents as text. */
+static inline void value_text(const struct entry *e, struct buf *out)
+{
+    struct lines l = {0};
+    char digits[NUM_INT64_CHARS];
+    buf_clear(out);
+    buf_printf(out, "%s @%lld:", value_type_name(entry_type(e)), (long long)entry_expire_at_ms(e));
+    switch (entry_type(e)) {
+    case VALUE_STRING: buf_append_quoted(new_line(&l), entry_string(e, digits)); break;
+    case VALUE_LIST: list_lines(&l, e); break;
+    case VALUE_SET: set_lines(&l, e); break;
+    case VALUE_HASH: hash_lines(&l, e); break;
+    case VALUE_ZSET: zset_lines(&l, e); break;
+    case VALUE_STREAM: break;
+    }
+    bool is_ordered = entry_type(e) != VALUE_SET && entry_type(e) != VALUE_HASH;
+    if (!is_ordered && l.count > 1) qsort(l.line, l.count, sizeof(*l.line), compare_lines);
+    assert_int_equal(l.count, value_count(e));
+    for (size_t i = 0; i < l.count; i++) {
+        buf_append_char(out, ' ');
+        buf_append_slice(out, buf_slice(&l.line[i]));
+        buf_deinit(&l.line[i]);
+    }
+    mem_free(l.line);
+}
+
+static inline bool same_value(const struct entry *a, const struct entry *b)
+{
+    struct buf x = BUF_INIT, y = BUF_INIT;
+    value_text(a, &x);
+    value_text(b, &y);
+    bool same = slice_eq(buf_slice(&x), buf_slice(&y));
+    buf_deinit(&x);
+    buf_deinit(&y);
+    return same;
+}
+
 static inline bool same_entry(const struct entry *a, const struct entry *b)
 {
-    char digits_a[NUM_INT64_CHARS], digits_b[NUM_INT64_CHARS];
-    return slice_eq(entry_key(a), entry_key(b)) && slice_eq(entry_string(a, digits_a), entry_string(b, digits_b)) &&
-           entry_expire_at_ms(a) == entry_expire_at_ms(b);
+    return slice_eq(entry_key(a), entry_key(b)) && same_value(a, b);
 }
 
 /* Every key of `a` is in `b` with the same value and expiry. */

@@ -197,11 +197,12 @@ static void test_errors_name_place_and_key(void **state)
     (void)state;
     assert_records_refused(BYTES("\xfe\x10"),
                            "dump.rdb: offset 10: database 16 is beyond the 16 databases of this server");
-    assert_records_refused(BYTES("\xfe\x02\x01\x06user:1\x01\x01x"),
-                           "dump.rdb: offset 19: database 2, key \"user:1\": value type LIST (1) is not supported");
     assert_records_refused(
-        BYTES("\x0e\x04\x00\x0a\xff\"\x01"),
-        "dump.rdb: offset 15: database 0, key \"\\x00\\n\\xff\\\"\": value type LIST_QUICKLIST (14) is not supported");
+        BYTES("\xfe\x02\x0f\x06user:1\x01\x01x"),
+        "dump.rdb: offset 19: database 2, key \"user:1\": value type STREAM_LISTPACKS (15) is not supported");
+    assert_records_refused(BYTES("\x13\x04\x00\x0a\xff\"\x01"),
+                           "dump.rdb: offset 15: database 0, key \"\\x00\\n\\xff\\\"\": value type STREAM_LISTPACKS_2 "
+                           "(19) is not supported");
     assert_records_refused(BYTES("\x08\x01k"), "dump.rdb: offset 9: value type or opcode 8 is unknown");
     assert_records_refused(BYTES("\xf3"), "dump.rdb: offset 9: value type or opcode 243 is unknown");
     assert_records_refused(BYTES("\xf5\x01x"),
@@ -226,10 +227,10 @@ static void test_long_keys_are_cut_in_errors(void **state)
     (void)state;
     struct buf records = BUF_INIT;
     char text[200];
-    buf_append(&records, "\x01\x40\x64", 3);
+    buf_append(&records, "\x0f\x40\x64", 3);
     for (int i = 0; i < 100; i++) buf_append_char(&records, 'k');
     snprintf(text, sizeof text,
-             "dump.rdb: offset 112: database 0, key \"%.64s\"...: value type LIST (1) is not supported",
+             "dump.rdb: offset 112: database 0, key \"%.64s\"...: value type STREAM_LISTPACKS (15) is not supported",
              records.data + 3);
     assert_records_refused(buf_slice(&records), text);
     buf_deinit(&records);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "rdb/load.h"
+#include "values.h"
 
 /* A folder of its own for each test, and the path of the snapshot in it. */
 struct place {
@@ -273,6 +274,48 @@ static void test_a_stale_file_of_our_own_pid_is_no_obstacle(void **state)
     place_deinit(&p);
 }
 
+/* --- versions --- */
+
+static void put_expiring_hash(struct keyspace *ks, unsigned db)
+{
+    struct value_ref ref = {.db = keyspace_db(ks, db), .key = key_of(BYTES("h"))};
+    hash_set(&ref, BYTES("f"), BYTES("v"), EVERY_FIELD_MS);
+    hash_set_field_expiry(&ref, BYTES("f"), NOW_MS + 5, EVERY_FIELD_MS);
+}
+
+static int version_in(const char *path)
+{
+    struct rdb_load_result result;
+    keyspace_free(loaded(path, &result));
+    return result.version;
+}
+
+static void test_the_oldest_version_that_holds_the_data_is_written(void **state)
+{
+    (void)state;
+    struct place p;
+    struct rng rng;
+    place_init(&p);
+    rng_seed(&rng, 30);
+    static const enum value_type types[] = {VALUE_LIST, VALUE_SET, VALUE_ZSET, VALUE_HASH};
+    for (int i = 0; i < 4 * SHAPES; i++) {
+        struct keyspace *ks = keyspace_new(TEST_DATABASES);
+        struct entry *e = random_value(types[i % 4], (enum shape)(i / 4), false, &rng);
+        db_insert(keyspace_db(ks, 2), e, key_of(BYTES("key")).hash);
+        assert_saves(p.path, ks, &usual);
+        struct rdb_load_result result;
+        struct keyspace *back = loaded(p.path, &result);
+        assert_int_equal(result.version, 7);
+        assert_true(same_value(e, find_entry(back, 2, BYTES("key"))));
+        keyspace_free(back);
+        put_expiring_hash(ks, 5);
+        assert_saves(p.path, ks, &usual);
+        assert_int_equal(version_in(p.path), 12);
+        keyspace_free(ks);
+    }
+    place_deinit(&p);
+}
+
 /* --- failures --- */
 
 static void assert_save_fails(const char *path, struct keyspace *ks, const struct rdb_save_options *options,
@@ -283,6 +326,31 @@ static void assert_save_fails(const char *path, struct keyspace *ks, const struc
     assert_false(rdb_save(path, ks, options, &result, &error));
     assert_int_equal(error.sys_errno, sys_errno);
     if (!strstr(error.text, part)) fail_msg("\"%s\" lacks \"%s\"", error.text, part);
+}
+
+static void test_a_version_that_cannot_hold_the_data_fails_and_leaves_the_old_file(void **state)
+{
+    (void)state;
+    struct place p;
+    place_init(&p);
+    struct keyspace *ks = random_keyspace(31, 3);
+    put_expiring_hash(ks, 3);
+    write_file(p.path, BYTES("a file"));
+    struct rdb_save_options options = usual;
+    for (options.version = 6; options.version < 12; options.version++) {
+        char part[100];
+        snprintf(part, sizeof part, "key \"h\": RDB format version %d cannot hold a hash with fields that expire",
+                 options.version);
+        assert_save_fails(p.path, ks, &options, 0, part);
+    }
+    struct buf kept = BUF_INIT;
+    read_whole_file(p.path, &kept);
+    assert_true(slice_eq(buf_slice(&kept), BYTES("a file")));
+    assert_saves(p.path, ks, &options);
+    assert_int_equal(version_in(p.path), 12);
+    buf_deinit(&kept);
+    keyspace_free(ks);
+    place_deinit(&p);
 }
 
 static void test_folders_that_are_not_there_are_told(void **state)
@@ -438,6 +506,8 @@ int main(void)
         cmocka_unit_test(test_the_mode_follows_the_umask),
         cmocka_unit_test(test_a_relative_path_is_in_the_working_folder),
         cmocka_unit_test(test_a_stale_file_of_our_own_pid_is_no_obstacle),
+        cmocka_unit_test(test_the_oldest_version_that_holds_the_data_is_written),
+        cmocka_unit_test(test_a_version_that_cannot_hold_the_data_fails_and_leaves_the_old_file),
         cmocka_unit_test(test_folders_that_are_not_there_are_told),
         cmocka_unit_test(test_a_failed_rename_leaves_nothing_behind),
         cmocka_unit_test(test_a_failed_write_keeps_the_old_file),

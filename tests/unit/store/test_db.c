@@ -83,7 +83,7 @@ static void log_expired(void *ctx, struct db *db, struct slice name)
 static struct keyspace *new_keyspace(unsigned dbs, struct expired_log *log)
 {
     struct keyspace *ks = keyspace_new(dbs);
-    struct keyspace_hooks hooks = {log, log_expired};
+    struct keyspace_hooks hooks = {.ctx = log, .on_expired = log_expired};
     *log = (struct expired_log){0};
     keyspace_set_hooks(ks, &hooks);
     keyspace_set_access_clock(ks, 500);
