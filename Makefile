@@ -135,8 +135,10 @@ help:
 	@echo 'make install    into $(PREFIX) (PREFIX, DESTDIR); make uninstall'
 	@echo 'Options: CC=clang, WERROR=1, LTO=1, OPT=-O3'
 
-run: all
-	$(SERVER) ./redis.conf
+# The first thing a new user does: on all cores.
+run:
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	$(B)/keepsake-server ./redis.conf
 
 tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(COMPAT_TESTS) $(FAULT_TESTS) $(FAULT_SHIMS)
 

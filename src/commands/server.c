@@ -127,7 +127,7 @@ static void flushdb(struct call *c)
 {
     bool lazily;
     if (!parse_flush(c, &lazily)) return;
-    call_add_dirty(c, db_flush(c->db, lazily) + 1);
+    call_add_dirty(c, db_flush(c->db, lazily));
     reply_ok(c->reply);
 }
 
@@ -143,7 +143,6 @@ static void flushall(struct call *c)
         struct rdb_error error;
         snapshot_save_now(c->server, &error); /* logs its own failure; dirty stays then */
     }
-    call_add_dirty(c, 1);
     reply_ok(c->reply);
 }
 
