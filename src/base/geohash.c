@@ -169,7 +169,10 @@ static uint8_t step_of_radius(double radius_m, double lat)
 {
     if (radius_m == 0) return GEO_STEP_MAX;
     int step = -1;
-    for (; radius_m < MAP_HALF_WIDTH_M; radius_m *= 2) step++;
+    while (radius_m < MAP_HALF_WIDTH_M) {
+        radius_m *= 2;
+        step++;
+    }
     /* Cells are narrower near the poles. */
     if (fabs(lat) > 66) step--;
     if (fabs(lat) > 80) step--;

@@ -64,11 +64,13 @@ static void reply_point(struct call *c, struct geo_point p)
     reply_coordinate(c, p.lat);
 }
 
+#define INT64_MIN_SCORE (-9223372036854775808.0)
+
 /* The number that a score is; of scores that are none, what x86-64 makes of them. */
 static uint64_t bits_of_score(double score)
 {
-    if (score >= 0 && score < 0x1p64) return (uint64_t)score;
-    if (score < 0 && score >= -0x1p63) return (uint64_t)(int64_t)score;
+    if (score >= 0 && score < 18446744073709551616.0) return (uint64_t)score;
+    if (score < 0 && score >= INT64_MIN_SCORE) return (uint64_t)(int64_t)score;
     return score < 0 ? UINT64_C(1) << 63 : 0;
 }
 

@@ -691,7 +691,7 @@ static uint64_t reverse_bits(uint64_t v)
  * neighbours in the order and a cursor means the same in arrays of any size. */
 static uint64_t next_cursor(uint64_t cursor, size_t mask) { return reverse_bits(reverse_bits(cursor | ~mask) + 1); }
 
-uint64_t hashtable_scan(struct hashtable *t, uint64_t cursor, void (*fn)(void *ctx, void *entry), void *ctx)
+uint64_t hashtable_scan(const struct hashtable *t, uint64_t cursor, void (*fn)(void *ctx, void *entry), void *ctx)
 {
     if (!t->array[1]) {
         scan_chain(&t->array[0][cursor & t->mask[0]], fn, ctx);

@@ -83,7 +83,7 @@ void hashtable_shrink_if_needed(struct hashtable *t);
 /* Calls fn for the entries of some buckets and returns the next cursor, 0 at the end. Every entry present
  * from the first call to the last is returned at least once, whatever resizes happen between calls. fn must not
  * change the table. */
-uint64_t hashtable_scan(struct hashtable *t, uint64_t cursor, void (*fn)(void *ctx, void *entry), void *ctx);
+uint64_t hashtable_scan(const struct hashtable *t, uint64_t cursor, void (*fn)(void *ctx, void *entry), void *ctx);
 
 /* A walk over all entries of a table that does not change meanwhile; it prefetches ahead. */
 struct hashtable_iter {

@@ -28,6 +28,8 @@
  */
 #include "ds/ranktree.h"
 
+#include <math.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 
@@ -363,11 +365,11 @@ static void note_first(const struct ranktree *t, const struct path *p, unsigned 
     if (depth == 0) return;
     double score = depth == t->height ? p->leaf->scores[0] : p->inner[depth]->scores[0];
     struct ranked *first = depth == t->height ? p->leaf->elements[0] : p->inner[depth]->firsts[0];
-    do {
-        depth--;
+    while (depth-- > 0) {
         p->inner[depth]->scores[p->at[depth]] = score;
         p->inner[depth]->firsts[p->at[depth]] = first;
-    } while (depth > 0 && p->at[depth] == 0);
+        if (p->at[depth] != 0) break;
+    }
 }
 
 /* --- making room --- */
@@ -865,7 +867,8 @@ static bool leaf_is_valid(struct check *c, const struct leaf *leaf, bool at_edge
     if (!at_edge && leaf->count < LEAF_MIN) return false;
     for (unsigned i = 0; i < leaf->count; i++) {
         const struct ranked *el = leaf->elements[i];
-        if (memcmp(&el->score, &leaf->scores[i], sizeof(double)) != 0 || !is_above(c->last, el)) return false;
+        bool same_score = el->score == leaf->scores[i] && !signbit(el->score) == !signbit(leaf->scores[i]);
+        if (!same_score || !is_above(c->last, el)) return false;
         c->last = el;
     }
     c->last_leaf = leaf;

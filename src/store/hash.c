@@ -202,7 +202,7 @@ uint64_t hash_scan(const struct entry *e, uint64_t cursor, int64_t now_ms,
 {
     if (is_object(e)) {
         struct scan s = {value_object(e), now_ms, fn, ctx};
-        return hashtable_scan((struct hashtable *)(uintptr_t)hash_object_table(s.object), cursor, scan_one, &s);
+        return hashtable_scan(hash_object_table(s.object), cursor, scan_one, &s);
     }
     struct hash_iter it;
     hash_iter_init(&it, e, now_ms);

@@ -93,7 +93,7 @@ struct pack value_pack(struct value_ref *ref)
 {
     ASSERT(entry_is_packed(ref->e));
     /* The bytes of an entry are writable; entry_packed says const for those who only read. */
-    return (struct pack){(uint8_t *)(uintptr_t)entry_packed(ref->e), resize_packed, ref};
+    return (struct pack){(uint8_t *)entry_packed(ref->e), resize_packed, ref};
 }
 
 const uint8_t *value_packed(const struct entry *e)

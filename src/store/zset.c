@@ -28,6 +28,7 @@
 #include "store/object.h"
 
 /* As full as the keyspace's own table: 12.7 bytes of table a member. */
+#define WHOLE_SCORE_MAX 4611686018427387904.0 /* 2^62: such scores are integers in a listpack, as in Redis */
 #define MAX_FILL 800
 /* A hint from a file is believed so far; above the table grows as members come. */
 #define EXPECT_MAX ((size_t)1 << 24)
@@ -117,7 +118,7 @@ static double score_of(const struct item *i)
 /* `text` has NUM_DOUBLE_CHARS bytes. */
 static struct item score_item(double score, char *text)
 {
-    if (score >= -0x1p62 && score <= 0x1p62 && score == (double)(int64_t)score)
+    if (fabs(score) <= WHOLE_SCORE_MAX && score == (double)(int64_t)score)
         return (struct item){NULL, 0, (int64_t)score};
     return (struct item){text, num_format_double(text, score), 0};
 }

@@ -488,13 +488,13 @@ static void newer_or_unknown_file_is_refused(void **state)
 {
     static const char newer[] = "REDIS0099\xff\0\0\0\0\0\0\0\0";
     static const char older_than_any[] = "REDIS0000\xff\0\0\0\0\0\0\0\0";
-    static const char list[] = "REDIS0003\xfe\0\x01\x06mylist\x01\x01x\xff";
+    static const char stream[] = "REDIS0009\xfe\0\x0f\x08mystream\x01\xff";
     static const char unknown[] = "REDIS0003\xfe\0\x63\x05mykey\x01x\xff";
     struct server *s = *state;
     expect_file_refused(s, newer, sizeof(newer) - 1, "99");
     expect_file_refused(s, older_than_any, sizeof(older_than_any) - 1, NULL);
-    expect_file_refused(s, list, sizeof(list) - 1, "mylist");
-    expect_file_refused(s, list, sizeof(list) - 1, "LIST");
+    expect_file_refused(s, stream, sizeof(stream) - 1, "mystream");
+    expect_file_refused(s, stream, sizeof(stream) - 1, "STREAM_LISTPACKS");
     expect_file_refused(s, unknown, sizeof(unknown) - 1, NULL);
 }
 

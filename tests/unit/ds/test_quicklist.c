@@ -126,7 +126,7 @@ static void random_operations(int max_size, int depth)
 {
     struct quicklist *q = quicklist_new(max_size, depth);
     struct model m = {.count = 0};
-    state = (uint64_t)(max_size * 31 + depth + 1000);
+    state = (uint64_t)max_size * 31 + (uint64_t)depth + 1000;
     for (int i = 0; i < 3000; i++) {
         step(q, &m);
         check(q, &m, below(2));

@@ -84,7 +84,7 @@ static double draw_score(struct pair *p)
 {
     static const double special[] = {-INFINITY, INFINITY, -0.0, 0.0, 1e300, -1e-300};
     if (rng_below(&p->rng, 16) == 0) return special[rng_below(&p->rng, 6)];
-    return ((double)rng_below(&p->rng, p->scores) - (double)(p->scores / 2)) / 4;
+    return ((double)rng_below(&p->rng, p->scores) - (double)p->scores / 2) / 4;
 }
 
 /* Members are all different; some are empty in all but a tail, some long. */
