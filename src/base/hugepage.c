@@ -18,11 +18,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -36,6 +41,9 @@
 #define SCAN_WINDOW_BYTES ((uintptr_t)1 << 30)
 /* The system has no huge pages to give: the walk ends. */
 #define FAILURES_MAX 16
+/* Of the thread, after each chunk: a GiB is mended in some two and a half seconds. */
+#define REST_NS 4000000
+#define THREAD_NICE 10
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -125,6 +133,9 @@ struct hugepage_repair {
     int pagemap_fd;    /* -1 when PAGEMAP_SCAN is not to be had */
     unsigned failures; /* without a success in between */
     size_t collapsed;
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool must_stop, is_done;
 };
 
 static void add_range(struct hugepage_repair *r, uintptr_t start, uintptr_t end)
@@ -292,9 +303,36 @@ bool hugepage_repair_step(struct hugepage_repair *r, int64_t budget_us)
 
 size_t hugepage_repair_collapsed(const struct hugepage_repair *r) { return r->collapsed; }
 
+/* One chunk at a time with a rest in between, so that neither the processor nor the map's lock is held for long. */
+static void *run_thread(void *arg)
+{
+    struct hugepage_repair *r = arg;
+    const struct timespec rest = {.tv_nsec = REST_NS};
+    if (setpriority(PRIO_PROCESS, (id_t)gettid(), THREAD_NICE) != 0) errno = 0; /* only a courtesy */
+    while (!atomic_load(&r->must_stop) && hugepage_repair_step(r, 0)) nanosleep(&rest, NULL);
+    atomic_store(&r->is_done, true);
+    return NULL;
+}
+
+bool hugepage_repair_run(struct hugepage_repair *r)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
+    r->has_thread = pthread_create(&r->thread, NULL, run_thread, r) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r->has_thread;
+}
+
+bool hugepage_repair_is_done(const struct hugepage_repair *r) { return atomic_load(&r->is_done); }
+
 void hugepage_repair_free(struct hugepage_repair *r)
 {
     if (r == NULL) return;
+    if (r->has_thread && r->pid == getpid()) {
+        atomic_store(&r->must_stop, true);
+        pthread_join(r->thread, NULL);
+    }
     if (r->pagemap_fd >= 0) close(r->pagemap_fd);
     mem_free(r->ranges);
     mem_free(r);

@@ -28,6 +28,10 @@ struct hugepage_repair *hugepage_repair_start(void);
  * ms). Returns false when the walk is complete, or the system has no huge pages to give, or the caller is
  * a forked child. */
 bool hugepage_repair_step(struct hugepage_repair *r, int64_t budget_us);
+/* Does the rest of the walk in a thread of its own: collapsing a range takes up to a millisecond, which a server must not wait for. Until
+ * is_done says true nothing else but free may be called, which ends the thread within one range. False: there is no thread to be had. */
+bool hugepage_repair_run(struct hugepage_repair *r);
+bool hugepage_repair_is_done(const struct hugepage_repair *r);
 size_t hugepage_repair_collapsed(const struct hugepage_repair *r); /* ranges made whole so far */
 void hugepage_repair_free(struct hugepage_repair *r);              /* NULL is fine */
 

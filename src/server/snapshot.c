@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +38,6 @@
 #define CHILD_SLICE_NS 100000
 #define IOPRIO_WHO_PROCESS 1
 #define IOPRIO_IDLE (3 << 13)
-/* Mending huge pages: a range takes 0.2 ms and more, so this is one each time, a GiB in some two seconds, and a pause
- * that no command notices. */
-#define REPAIR_BUDGET_US 200
-#define REPAIR_INTERVAL_US 4000
 #define LOAD_LOG_INTERVAL_US 2000000
 
 /* What the child tells through the pipe. Shorter than PIPE_BUF: writes are whole. */
@@ -181,28 +176,13 @@ bool snapshot_writes_are_stopped(const struct server *s)
     return s->config.stop_writes_on_bgsave_error && !s->persistence.last_bgsave_ok && snapshot_has_rules(s);
 }
 
-/* --- huge pages: what copy-on-write split is made whole, a little at a time --- */
+/* --- huge pages: what copy-on-write split is made whole, in a thread beside the loop --- */
 
+/* Before a fork, too: it would have to wait for the lock of the process's map. */
 static void stop_repair(struct server *s)
 {
-    struct snapshot *snap = &s->snapshot;
-    if (snap->repair == NULL) return;
-    loop_timer_stop(s->loop, &snap->repair_timer);
-    hugepage_repair_free(snap->repair);
-    snap->repair = NULL;
-}
-
-static void on_repair_due(struct loop_timer *t)
-{
-    struct server *s = (struct server *)((char *)t - offsetof(struct server, snapshot.repair_timer));
-    struct snapshot *snap = &s->snapshot;
-    if (hugepage_repair_step(snap->repair, REPAIR_BUDGET_US)) {
-        loop_timer_start(s->loop, t, REPAIR_INTERVAL_US);
-        return;
-    }
-    log_verbose("Huge pages mended after the snapshot: %zu ranges in %lld ms", hugepage_repair_collapsed(snap->repair),
-                (long long)((clock_mono_us() - snap->repair_started_us) / 1000));
-    stop_repair(s);
+    hugepage_repair_free(s->snapshot.repair);
+    s->snapshot.repair = NULL;
 }
 
 static void start_repair(struct server *s)
@@ -211,8 +191,16 @@ static void start_repair(struct server *s)
     struct snapshot *snap = &s->snapshot;
     snap->repair = hugepage_repair_start();
     snap->repair_started_us = clock_mono_us();
-    snap->repair_timer.on_due = on_repair_due;
-    loop_timer_start(s->loop, &snap->repair_timer, REPAIR_INTERVAL_US);
+    if (!hugepage_repair_run(snap->repair)) stop_repair(s);
+}
+
+static void end_repair(struct server *s)
+{
+    struct snapshot *snap = &s->snapshot;
+    if (snap->repair == NULL || !hugepage_repair_is_done(snap->repair)) return;
+    log_verbose("Huge pages mended after the snapshot: %zu ranges in %lld ms", hugepage_repair_collapsed(snap->repair),
+                (long long)((clock_mono_us() - snap->repair_started_us) / 1000));
+    stop_repair(s);
 }
 
 static enum snapshot_result fork_failed(struct server *s, const int fds[2])
@@ -372,6 +360,7 @@ void snapshot_cron(struct server *s)
         return;
     }
     start_when_due(s);
+    end_repair(s);
 }
 
 /* --- loading --- */

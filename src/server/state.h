@@ -45,7 +45,6 @@ struct snapshot {
     int64_t last_try_s;
     bool is_scheduled;
     struct hugepage_repair *repair; /* NULL: nothing to mend */
-    struct loop_timer repair_timer;
     int64_t repair_started_us;
 };
 
