@@ -416,6 +416,7 @@ struct client *client_new(struct server *s, int fd, bool is_unix)
     c->db = keyspace_db(s->keyspace, 0);
     c->id = s->clients.next_id++;
     c->is_unix = is_unix;
+    c->is_local = is_unix || socket_peer_is_local(fd);
     c->is_authenticated = s->config.requirepass == NULL || s->config.requirepass[0] == '\0';
     c->created_us = c->last_active_us = loop_now_us(s->loop);
     resp_parser_init(&c->parser);

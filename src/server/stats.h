@@ -18,7 +18,6 @@ struct server_stats {
     uint64_t query_buffer_limit_disconnections, output_buffer_limit_disconnections;
     uint64_t peak_memory;
     uint64_t total_forks;
-    uint64_t ops_samples[16]; /* instantaneous figures: ring of per-100ms rates */
     double ops_per_second, input_kbps, output_kbps;
     uint64_t loop_turns, loop_busy_us;
 };
